@@ -1,0 +1,3 @@
+pub mod course;
+pub mod event;
+pub mod provider;
