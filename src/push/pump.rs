@@ -1,0 +1,202 @@
+//! The sessions that one connection has joined, merged into one stream of what to send.
+
+use std::{collections::HashMap, pin::Pin, sync::Arc, time::Duration};
+
+use futures_util::{Stream, StreamExt, stream};
+use tokio_stream::StreamMap;
+
+use crate::{
+    event::{EventType, Offset, SessionId},
+    feed::{Chunk, Feed, JoinError, Subscription},
+    projection::Status,
+    store::{SessionHead, StoreError},
+    wire::{ErrorCode, Frame, Join, ServerEvent},
+};
+
+/// Sessions that one connection may have joined at a time.
+pub const SESSIONS_MAX: usize = 64;
+
+/// Pauses between tries while the log cannot be read. The client stays connected and catches up.
+const RETRY_MIN: Duration = Duration::from_millis(100);
+const RETRY_MAX: Duration = Duration::from_secs(2);
+
+type Chunks = Pin<Box<dyn Stream<Item = Chunk> + Send>>;
+
+struct Joined {
+    /// The offset of the last frame that was yielded.
+    position: Offset,
+    /// The status that the client was last told.
+    told: Status,
+}
+
+/// Something to send.
+#[derive(Clone, Debug)]
+pub enum Outgoing {
+    Frame(Arc<Frame>),
+    Event(ServerEvent),
+}
+
+/// What one session has for the client, in order.
+#[derive(Debug)]
+pub struct Delivery {
+    pub session_id: SessionId,
+    pub items: Vec<Outgoing>,
+}
+
+/// Merges the joined sessions of one connection.
+pub struct Pump {
+    feed: Feed,
+    joined: HashMap<SessionId, Joined>,
+    chunks: StreamMap<SessionId, Chunks>,
+}
+
+impl Pump {
+    #[must_use]
+    pub fn new(feed: Feed) -> Self {
+        Self { feed, joined: HashMap::new(), chunks: StreamMap::new() }
+    }
+
+    /// Joins a session and returns the `session_status` to send before anything else of it. Joining again changes
+    /// nothing, unless an offset says where to go on from.
+    ///
+    /// # Errors
+    ///
+    /// The `session_error` to send. An earlier join of the session stands.
+    pub async fn join(&mut self, join: Join) -> Result<ServerEvent, ServerEvent> {
+        let Join { session_id, last_seen } = join;
+        let is_joined = self.joined.contains_key(&session_id);
+        if is_joined && last_seen.is_none() {
+            return self.status_again(session_id).await;
+        }
+        if !is_joined && self.joined.len() >= SESSIONS_MAX {
+            return Err(error(
+                session_id,
+                ErrorCode::TooManySessions,
+                format!("a connection may join {SESSIONS_MAX} sessions at a time"),
+            ));
+        }
+        let (head, subscription) =
+            self.feed.join(session_id, last_seen).await.map_err(|refusal| refused(session_id, &refusal))?;
+        let position = subscription.cursor();
+        self.joined.insert(session_id, Joined { position, told: head.status() });
+        self.chunks.insert(session_id, chunks(subscription));
+        Ok(status(&head))
+    }
+
+    async fn status_again(&mut self, session_id: SessionId) -> Result<ServerEvent, ServerEvent> {
+        match self.feed.head(session_id).await {
+            Ok(Some(head)) => Ok(status(&head)),
+            Ok(None) => Err(refused(session_id, &JoinError::NotFound)),
+            Err(cause) => Err(refused(session_id, &JoinError::Store(cause))),
+        }
+    }
+
+    /// Leaves a session. Leaving one that was not joined is no error.
+    pub fn leave(&mut self, session_id: SessionId) {
+        self.joined.remove(&session_id);
+        self.chunks.remove(&session_id);
+    }
+
+    /// How far the client was served, for every joined session.
+    pub fn positions(&self) -> impl Iterator<Item = (SessionId, Offset)> {
+        self.joined.iter().map(|(session_id, joined)| (*session_id, joined.position))
+    }
+
+    /// What comes next, from whichever session has something. Waits for ever while none has. Dropping the future loses
+    /// nothing.
+    pub async fn next(&mut self) -> Delivery {
+        loop {
+            match self.chunks.next().await {
+                Some((session_id, chunk)) => {
+                    if let Some(delivery) = self.deliver(session_id, chunk) {
+                        return delivery;
+                    }
+                }
+                // No session is joined, or all have ended; joins come through `&mut self`, after this future is dropped.
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    fn deliver(&mut self, session_id: SessionId, chunk: Chunk) -> Option<Delivery> {
+        let joined = self.joined.get_mut(&session_id)?;
+        let mut items = Vec::with_capacity(chunk.len() + 1);
+        for frame in chunk {
+            joined.position = frame.offset();
+            let news = status_after(&frame).filter(|status| joined.is_news(*status));
+            let last_offset = frame.offset();
+            items.push(Outgoing::Frame(frame));
+            if let Some(status) = news {
+                joined.told = status;
+                items.push(Outgoing::Event(ServerEvent::Status { session_id, status, last_offset }));
+            }
+        }
+        Some(Delivery { session_id, items })
+    }
+}
+
+impl Joined {
+    /// Replaying the start of a session whose end the client was already told of is no news.
+    fn is_news(&self, status: Status) -> bool {
+        match self.told {
+            Status::Queued => true,
+            Status::Running => status != Status::Running,
+            Status::Completed | Status::Failed | Status::Cancelled | Status::Expired => false,
+        }
+    }
+}
+
+fn status_after(frame: &Frame) -> Option<Status> {
+    match frame.event().kind {
+        EventType::SessionStarted => Some(Status::Running),
+        EventType::SessionCompleted => Some(Status::Completed),
+        EventType::SessionFailed => Some(Status::Failed),
+        EventType::SessionCancelled => Some(Status::Cancelled),
+        EventType::Log
+        | EventType::Progress
+        | EventType::Success
+        | EventType::Error
+        | EventType::CourseGenerated => None,
+    }
+}
+
+fn status(head: &SessionHead) -> ServerEvent {
+    ServerEvent::Status {
+        session_id: head.session_id,
+        status: head.status(),
+        last_offset: head.last_offset,
+    }
+}
+
+fn refused(session_id: SessionId, refusal: &JoinError) -> ServerEvent {
+    if let JoinError::Store(cause) = refusal {
+        tracing::warn!(session.id = %session_id, error = %cause, "a join could not be answered");
+    }
+    error(session_id, refusal.code(), refusal.to_string())
+}
+
+fn error(session_id: SessionId, code: ErrorCode, message: String) -> ServerEvent {
+    ServerEvent::Error { session_id: Some(session_id), code, message }
+}
+
+/// The subscription as a stream that outlives trouble with the database and ends with the session.
+fn chunks(subscription: Subscription) -> Chunks {
+    Box::pin(stream::unfold(subscription, |mut subscription| async move {
+        let mut pause = RETRY_MIN;
+        loop {
+            match subscription.next().await {
+                Ok(Some(chunk)) => return Some((chunk, subscription)),
+                Ok(None) => return None,
+                Err(cause) => {
+                    warn_unreadable(subscription.session_id(), &cause);
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(RETRY_MAX);
+                }
+            }
+        }
+    }))
+}
+
+fn warn_unreadable(session_id: SessionId, cause: &StoreError) {
+    tracing::warn!(session.id = %session_id, error = %cause, "a subscriber waits for the log to be readable");
+}

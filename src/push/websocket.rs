@@ -1,0 +1,188 @@
+//! The native WebSocket: `GET /ws`.
+//!
+//! Text frames in both directions, `{"event":…,"data":…}`. Reading and writing run side by side, so that a peer that takes
+//! nothing can still be heard, or be found silent.
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+use futures_util::{
+    SinkExt, StreamExt,
+    stream::{SplitSink, SplitStream},
+};
+use poem::{Request, Response, handler, web::Data};
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::{
+    sync::mpsc,
+    time::{Instant, MissedTickBehavior, interval_at},
+};
+use tokio_tungstenite::tungstenite::{
+    Bytes, Error, Message,
+    error::CapacityError,
+    protocol::{CloseFrame, frame::coding::CloseCode},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Gauge, Outgoing, Pump, Push,
+    upgrade::{self, Socket},
+};
+use crate::wire::{ErrorCode, Join, Leave, ServerEvent};
+
+/// The largest frame that a client may send.
+const CLIENT_FRAME_BYTES_MAX: usize = 64 << 10;
+/// What is read at all: a larger frame than allowed earns an answer, one larger than this closes the connection.
+const CLIENT_FRAME_BYTES_READ: usize = 1 << 20;
+const PING_EVERY: Duration = Duration::from_secs(25);
+/// A peer from which nothing came for so long, no pong either, is gone.
+const SILENCE_MAX: Duration = Duration::from_secs(45);
+/// Commands that were read and not yet carried out; past it the reader waits.
+const COMMANDS_MAX: usize = 16;
+
+/// Answers the handshake and serves the connection.
+#[handler]
+pub fn endpoint(request: &Request, push: Data<&Push>) -> Response {
+    let push = push.0.clone();
+    let serving = push.clone();
+    upgrade::upgrade(&push, request, upgrade::config(CLIENT_FRAME_BYTES_READ), move |socket| serve(serving, socket))
+}
+
+enum Command {
+    Join(Join),
+    Leave(Leave),
+    Refuse(ServerEvent),
+}
+
+/// A frame from a client.
+#[derive(Deserialize)]
+struct ClientFrame {
+    event: String,
+    #[serde(default)]
+    data: Value,
+}
+
+async fn serve(push: Push, socket: Socket) {
+    let _gauge = Gauge::new("websocket");
+    let (sink, stream) = socket.split();
+    let (commands, received) = mpsc::channel(COMMANDS_MAX);
+    let heard = Heard::new();
+    tokio::select! {
+        () = read(stream, commands, &heard) => {}
+        _ = write(sink, received, Pump::new(push.feed), push.shutdown) => {}
+        () = heard.silence() => {}
+    }
+}
+
+/// When the peer was last heard.
+struct Heard {
+    began: Instant,
+    last_ms: AtomicU64,
+}
+
+impl Heard {
+    fn new() -> Self {
+        Self { began: Instant::now(), last_ms: AtomicU64::new(0) }
+    }
+
+    fn now(&self) {
+        let elapsed_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.last_ms.store(elapsed_ms, Ordering::Relaxed);
+    }
+
+    /// Returns once the peer has been silent for too long.
+    async fn silence(&self) {
+        loop {
+            let last = self.began + Duration::from_millis(self.last_ms.load(Ordering::Relaxed));
+            if last.elapsed() >= SILENCE_MAX {
+                return;
+            }
+            tokio::time::sleep_until(last + SILENCE_MAX).await;
+        }
+    }
+}
+
+async fn read(mut stream: SplitStream<Socket>, commands: mpsc::Sender<Command>, heard: &Heard) {
+    while let Some(message) = stream.next().await {
+        heard.now();
+        let command = match message {
+            Ok(Message::Text(text)) if text.len() > CLIENT_FRAME_BYTES_MAX => refuse(too_large()),
+            Ok(Message::Text(text)) => parse(&text),
+            Ok(Message::Binary(_)) => refuse("frames must be text".to_owned()),
+            Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => continue,
+            Err(Error::Capacity(CapacityError::MessageTooLong { .. })) => {
+                let _ = commands.send(refuse(too_large())).await;
+                return;
+            }
+            Ok(Message::Close(_)) | Err(_) => return,
+        };
+        if commands.send(command).await.is_err() {
+            return;
+        }
+    }
+}
+
+fn too_large() -> String {
+    format!("a frame must not be larger than {CLIENT_FRAME_BYTES_MAX} bytes")
+}
+
+fn refuse(message: String) -> Command {
+    Command::Refuse(ServerEvent::Error { session_id: None, code: ErrorCode::BadRequest, message })
+}
+
+fn parse(text: &str) -> Command {
+    let frame: ClientFrame = match serde_json::from_str(text) {
+        Ok(frame) => frame,
+        Err(error) => return refuse(format!("a frame must be JSON of the form {{\"event\":…,\"data\":…}}: {error}")),
+    };
+    let parsed = match frame.event.as_str() {
+        "join_session" => Join::parse(&frame.data).map(Command::Join),
+        "leave_session" => Leave::parse(&frame.data).map(Command::Leave),
+        _ => return refuse("event: must be join_session or leave_session".to_owned()),
+    };
+    parsed.unwrap_or_else(|error| refuse(error.to_string()))
+}
+
+async fn write(
+    mut sink: SplitSink<Socket, Message>,
+    mut commands: mpsc::Receiver<Command>,
+    mut pump: Pump,
+    shutdown: CancellationToken,
+) -> Result<(), Error> {
+    let mut pings = interval_at(Instant::now() + PING_EVERY, PING_EVERY);
+    pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => {
+                // RFC 6455 and the IANA registry: 1012, Service Restart. Clients reconnect with their offsets.
+                let frame = CloseFrame { code: CloseCode::Restart, reason: "the server restarts".into() };
+                let close = sink.send(Message::Close(Some(frame)));
+                let _ = tokio::time::timeout(Duration::from_secs(1), close).await;
+                return Ok(());
+            }
+            command = commands.recv() => match command {
+                None => return Ok(()),
+                Some(Command::Join(join)) => {
+                    let answer = pump.join(join).await.unwrap_or_else(|refused| refused);
+                    sink.send(Message::Text(answer.native())).await?;
+                }
+                Some(Command::Leave(leave)) => pump.leave(leave.session_id),
+                Some(Command::Refuse(error)) => sink.send(Message::Text(error.native())).await?,
+            },
+            _ = pings.tick() => sink.send(Message::Ping(Bytes::new())).await?,
+            delivery = pump.next() => {
+                for item in &delivery.items {
+                    let text = match item {
+                        Outgoing::Frame(frame) => frame.native().clone(),
+                        Outgoing::Event(event) => event.native(),
+                    };
+                    sink.feed(Message::Text(text)).await?;
+                }
+                // Waits until the kernel took it all: a client that does not read holds up only itself.
+                sink.flush().await?;
+            }
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! What goes into one commit. Pure.
+
+use std::collections::{HashMap, VecDeque};
+
+use super::{Request, Writer};
+use crate::{event::SessionId, projection::Delta};
+
+/// Events of one commit. Past this, a larger batch only makes those in it wait longer.
+pub(super) const BATCH_EVENTS_MAX: usize = 4_096;
+
+/// The requests of one session in one batch, in the order in which they came.
+pub(super) struct Group {
+    pub(super) session_id: SessionId,
+    pub(super) writer: Writer,
+    pub(super) requests: Vec<Request>,
+    pub(super) delta: Delta,
+}
+
+impl Group {
+    fn new(request: Request) -> Self {
+        let delta = Delta::of(&request.drafts);
+        Self { session_id: request.session_id, writer: request.writer, requests: vec![request], delta }
+    }
+
+    /// Nothing may follow a terminal event, and one statement checks one fence per session.
+    fn takes(&self, request: &Request) -> bool {
+        self.writer == request.writer && !self.delta.phase.is_some_and(|phase| phase.is_ended())
+    }
+
+    fn push(&mut self, request: Request) {
+        for draft in &request.drafts {
+            self.delta.add(draft.kind, &draft.message, draft.data.as_deref().map(|raw| raw.get()));
+        }
+        self.requests.push(request);
+    }
+}
+
+/// Takes what fits into one commit off the queue. What does not (a second writer of a session, an append behind
+/// a terminal event) stays for the next, and so does everything behind it of that session: order is kept.
+pub(super) fn take(queue: &mut VecDeque<Request>) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    let mut places: HashMap<SessionId, Option<usize>> = HashMap::new();
+    let mut left = VecDeque::new();
+    let mut events = 0;
+    while let Some(request) = queue.pop_front() {
+        if events > 0 && events + request.drafts.len() > BATCH_EVENTS_MAX {
+            queue.push_front(request);
+            break;
+        }
+        let count = request.drafts.len();
+        match places.get(&request.session_id) {
+            None => {
+                places.insert(request.session_id, Some(groups.len()));
+                groups.push(Group::new(request));
+                events += count;
+            }
+            Some(Some(place)) if groups[*place].takes(&request) => {
+                groups[*place].push(request);
+                events += count;
+            }
+            Some(_) => {
+                places.insert(request.session_id, None);
+                left.push_back(request);
+            }
+        }
+    }
+    left.append(queue);
+    *queue = left;
+    groups
+}

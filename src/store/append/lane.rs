@@ -1,0 +1,266 @@
+//! One lane: a queue, a connection of its own, and the loop that commits batch after batch.
+
+use std::{collections::VecDeque, time::Duration};
+
+use backon::BackoffBuilder;
+use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
+use tokio::{sync::mpsc, time::Instant};
+use uuid::Uuid;
+
+use super::{
+    AppendError, Appended, Committed, OnCommit, Request,
+    batch::{self, Group},
+    statement::{self, Bases},
+};
+use crate::{
+    event::{EventType, Offset},
+    store::{Store, courses, is_connection_trouble},
+};
+
+pub(super) struct Lane {
+    store: Store,
+    queue: mpsc::Receiver<Request>,
+    on_commit: OnCommit,
+    connection: Option<PgConnection>,
+}
+
+/// How a batch ended.
+enum Outcome {
+    Committed(Bases),
+    /// The statement itself failed; nothing was written.
+    Rejected(sqlx::Error),
+    /// Nothing was written, or nobody can say.
+    Lost { in_flight: bool },
+}
+
+impl Lane {
+    pub(super) fn new(store: Store, queue: mpsc::Receiver<Request>, on_commit: OnCommit) -> Self {
+        Self { store, queue, on_commit, connection: None }
+    }
+
+    pub(super) async fn run(mut self) {
+        let mut waiting = VecDeque::new();
+        let mut arrived = Vec::new();
+        loop {
+            if waiting.is_empty() && self.queue.recv_many(&mut arrived, batch::BATCH_EVENTS_MAX).await == 0 {
+                break;
+            }
+            while let Ok(request) = self.queue.try_recv() {
+                arrived.push(request);
+                if arrived.len() >= batch::BATCH_EVENTS_MAX {
+                    break;
+                }
+            }
+            waiting.extend(arrived.drain(..));
+            let groups = batch::take(&mut waiting);
+            self.commit(groups).await;
+        }
+        if let Some(connection) = self.connection.take() {
+            let _ = connection.close().await;
+        }
+    }
+
+    async fn commit(&mut self, groups: Vec<Group>) {
+        metrics::histogram!("coursestream_append_batch_events")
+            .record(groups.iter().map(|group| group.delta.events).sum::<u64>() as f64);
+        let started = Instant::now();
+        match self.write(&groups).await {
+            Outcome::Committed(bases) => {
+                metrics::histogram!("coursestream_append_commit_seconds").record(started.elapsed().as_secs_f64());
+                self.publish(groups, &bases).await;
+            }
+            Outcome::Rejected(error) if groups.len() == 1 && groups[0].requests.len() == 1 => {
+                tracing::warn!(session.id = %groups[0].session_id, %error, "the database refused an append");
+                refuse(groups, &AppendError::Rejected(error.to_string()));
+            }
+            // One bad request must not fail its neighbours: each goes alone.
+            Outcome::Rejected(_) => {
+                for request in groups.into_iter().flat_map(|group| group.requests) {
+                    let alone = batch::take(&mut VecDeque::from([request]));
+                    Box::pin(self.commit(alone)).await;
+                }
+            }
+            Outcome::Lost { in_flight } => {
+                let error = if in_flight { AppendError::OutcomeUnknown } else { AppendError::Unavailable };
+                refuse(groups, &error);
+            }
+        }
+    }
+
+    /// Writes the batch, waiting for the database as long as the most patient of its requests does.
+    async fn write(&mut self, groups: &[Group]) -> Outcome {
+        let append_id = Uuid::now_v7();
+        let give_up_at =
+            groups.iter().flat_map(|group| &group.requests).map(|r| r.give_up_at).max().unwrap_or_else(Instant::now);
+        let mut delays = backon::ExponentialBuilder::default()
+            .with_min_delay(Duration::from_millis(20))
+            .with_max_delay(Duration::from_secs(1))
+            .without_max_times()
+            .with_jitter()
+            .build();
+        let mut in_flight = false;
+        loop {
+            let attempt = self.attempt(append_id, groups, &mut in_flight);
+            let error = match tokio::time::timeout_at(give_up_at + Duration::from_secs(5), attempt).await {
+                Ok(Ok(bases)) => return Outcome::Committed(bases),
+                Ok(Err(error)) if !is_connection_trouble(&error) => return Outcome::Rejected(error),
+                Ok(Err(error)) => error.to_string(),
+                Err(_) => "the database does not answer".to_owned(),
+            };
+            self.connection = None;
+            let delay = delays.next().unwrap_or(Duration::from_secs(1));
+            tracing::warn!(%error, "an append waits for the database");
+            if Instant::now() + delay > give_up_at {
+                return Outcome::Lost { in_flight };
+            }
+            tokio::time::sleep(delay).await;
+        }
+    }
+
+    /// One try. `in_flight` says whether an earlier try may have been committed without our hearing of it.
+    async fn attempt(
+        &mut self,
+        append_id: Uuid,
+        groups: &[Group],
+        in_flight: &mut bool,
+    ) -> Result<Bases, sqlx::Error> {
+        let connection = match &mut self.connection {
+            Some(connection) => connection,
+            none => none.insert(PgConnection::connect_with(&lane_options(&self.store.connect)).await?),
+        };
+        if *in_flight {
+            let bases = resolve(connection, append_id, groups).await?;
+            if !bases.is_empty() {
+                return Ok(bases);
+            }
+            *in_flight = false;
+        }
+        *in_flight = true;
+        let result = write_once(connection, append_id, groups).await;
+        if result.as_ref().is_err_and(|error| !is_connection_trouble(error)) {
+            *in_flight = false;
+        }
+        result
+    }
+
+    /// Hands the committed events on, then answers those who wait for them.
+    async fn publish(&mut self, groups: Vec<Group>, bases: &Bases) {
+        let mut committed = Vec::with_capacity(groups.len());
+        let mut answers = Vec::new();
+        let mut refused = Vec::new();
+        let mut count = 0;
+        for group in groups {
+            let Some((base, at)) = bases.get(&group.session_id).copied() else {
+                refused.push(group);
+                continue;
+            };
+            let mut events = Vec::with_capacity(usize::try_from(group.delta.events).unwrap_or(0));
+            let mut last = base;
+            for request in group.requests {
+                let first = last.next();
+                for draft in request.drafts {
+                    last = last.next();
+                    events.push(draft.commit(group.session_id, last, at));
+                }
+                answers.push((request.reply, Appended { first, last }));
+            }
+            count += events.len() as u64;
+            committed.push(Committed { session_id: group.session_id, events });
+        }
+        metrics::counter!("coursestream_events_appended_total").increment(count);
+        if !committed.is_empty() {
+            (self.on_commit)(committed);
+        }
+        for (reply, appended) in answers {
+            // A caller that stopped waiting has its events in the log all the same.
+            let _ = reply.send(Ok(appended));
+        }
+        for group in refused {
+            let error = self.reason(&group).await;
+            refuse(vec![group], &error);
+        }
+    }
+
+    /// Why the statement passed a session over.
+    async fn reason(&self, group: &Group) -> AppendError {
+        match self.store.find_head(group.session_id).await {
+            Ok(None) => AppendError::NotFound,
+            Ok(Some(head)) if head.phase.is_ended() => AppendError::Ended,
+            Ok(Some(_)) => AppendError::Fenced,
+            Err(_) => AppendError::Unavailable,
+        }
+    }
+}
+
+fn refuse(groups: Vec<Group>, error: &AppendError) {
+    for request in groups.into_iter().flat_map(|group| group.requests) {
+        let _ = request.reply.send(Err(error.clone()));
+    }
+}
+
+/// The append statement finds its rows by key, however large the history grows: one plan for good, and never a scan that
+/// seemed cheap while the tables were small.
+fn lane_options(options: &PgConnectOptions) -> PgConnectOptions {
+    options.clone().options([
+        ("plan_cache_mode", "force_generic_plan"),
+        ("enable_seqscan", "off"),
+        ("enable_hashjoin", "off"),
+        ("enable_mergejoin", "off"),
+    ])
+}
+
+/// The statement alone where it suffices; a transaction where courses are projected too.
+async fn write_once(
+    connection: &mut PgConnection,
+    append_id: Uuid,
+    groups: &[Group],
+) -> Result<Bases, sqlx::Error> {
+    if groups.iter().all(|group| group.delta.counts.course_generated == 0) {
+        return statement::append(connection, append_id, groups).await;
+    }
+    let mut transaction = connection.begin().await?;
+    let bases = statement::append(&mut transaction, append_id, groups).await?;
+    for group in groups {
+        let Some((_, at)) = bases.get(&group.session_id) else { continue };
+        for draft in group.requests.iter().flat_map(|request| &request.drafts) {
+            if draft.kind == EventType::CourseGenerated
+                && let Some(course) = courses::carried(draft.data.as_deref())
+            {
+                courses::insert(&mut transaction, group.session_id, &course, *at).await?;
+            }
+        }
+    }
+    transaction.commit().await?;
+    Ok(bases)
+}
+
+/// What became of a batch whose commit was not answered: its mark is on the rows, or it is not there. The row locks
+/// wait for a transaction that is still under way.
+async fn resolve(
+    connection: &mut PgConnection,
+    append_id: Uuid,
+    groups: &[Group],
+) -> Result<Bases, sqlx::Error> {
+    let ids: Vec<Uuid> = groups.iter().map(|group| group.session_id.as_uuid()).collect();
+    let rows = sqlx::query!(
+        r#"with locked as (
+            select session_id, last_offset, last_append_id from coursestream.sessions
+            where session_id = any($1) order by session_id for update
+        )
+        select l.session_id, l.last_offset, e.recorded_at
+        from locked l join coursestream.events e on e.session_id = l.session_id and e."offset" = l.last_offset
+        where l.last_append_id = $2"#,
+        &ids,
+        append_id
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .filter_map(|row| {
+            let group = groups.iter().find(|group| group.session_id.as_uuid() == row.session_id)?;
+            let base = Offset::from_i64(row.last_offset).get() - group.delta.events;
+            Some((group.session_id, (Offset::new(base), row.recorded_at)))
+        })
+        .collect())
+}

@@ -1,0 +1,159 @@
+//! All SQL of the log and its projections. Nothing outside this room, `postgres/` and `feed/listener.rs` speaks to the
+//! database.
+//!
+//! One file per table or operation, one statement per function, rows private to their file and turned into domain types
+//! on the way out. What is absent is `Ok(None)`. A transaction begins and ends in one function.
+
+pub mod append;
+mod courses;
+mod events;
+mod idempotency;
+mod leases;
+mod notify;
+mod partitions;
+mod rebuild;
+mod sessions;
+
+use std::time::Duration;
+
+use sqlx::{
+    PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+
+pub use append::{AppendError, Appended, Appender, Committed, Writer};
+pub use courses::CourseSummary;
+pub use events::EventPage;
+pub use idempotency::{Idempotency, IdempotencyError};
+pub use leases::{Claim, Renewal};
+pub use partitions::Pruned;
+pub use rebuild::Difference;
+pub use sessions::{NewSession, SessionHead, SessionSummary};
+
+/// The database did not do what was asked. A caller that can wait may try again when [`StoreError::is_transient`].
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("the database cannot be reached: {0}")]
+    Unavailable(#[source] sqlx::Error),
+    #[error("the database refused a statement: {0}")]
+    Refused(#[source] sqlx::Error),
+    #[error("migrating the database failed: {0}")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+    #[error("the database holds a value that this version does not know: {0}")]
+    Unknown(String),
+}
+
+impl StoreError {
+    #[must_use]
+    pub const fn is_transient(&self) -> bool {
+        match self {
+            Self::Unavailable(_) => true,
+            Self::Refused(_) | Self::Migrate(_) | Self::Unknown(_) => false,
+        }
+    }
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        if is_connection_trouble(&error) { Self::Unavailable(error) } else { Self::Refused(error) }
+    }
+}
+
+/// Whether the error is about the connection or the server's state rather than about the statement.
+fn is_connection_trouble(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::Protocol(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed => true,
+        // Class 08: connection exceptions. 57P: shut down, crashed, starting up. 53: no resources, such as
+        // connections or disk. 40: serialisation and deadlock. 25006: read-only while it fails over. 55P03: lock timeout.
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| {
+            ["08", "57P", "53", "40"].iter().any(|class| code.starts_with(class)) || code == "25006" || code == "55P03"
+        }),
+        _ => false,
+    }
+}
+
+/// How the store connects.
+#[derive(Clone, Debug)]
+pub struct StoreOptions {
+    pub connect: PgConnectOptions,
+    pub connections_max: u32,
+    /// How long a caller waits for a connection before it is told that the database is unavailable.
+    pub acquire_timeout: Duration,
+    pub partition_width: Duration,
+}
+
+/// The database, as the rest of the service sees it. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Store {
+    pool: PgPool,
+    connect: PgConnectOptions,
+    partition_width: Duration,
+}
+
+impl Store {
+    /// Connects and checks that the server answers.
+    ///
+    /// # Errors
+    ///
+    /// When the server cannot be reached within the acquire timeout or refuses the login.
+    pub async fn connect(options: StoreOptions) -> Result<Self, StoreError> {
+        // Invariant 1: nothing is shown before it is flushed, whatever the server's default is.
+        let durable = options.connect.clone().options([("synchronous_commit", "on"), ("jit", "off")]);
+        // Event tables have many partitions: a generic plan would open them all, a custom one only those it needs.
+        let reading = durable.clone().options([("plan_cache_mode", "force_custom_plan")]);
+        let pool = PgPoolOptions::new()
+            .max_connections(options.connections_max)
+            .acquire_timeout(options.acquire_timeout)
+            .connect_with(reading)
+            .await?;
+        Ok(Self { pool, connect: durable, partition_width: options.partition_width })
+    }
+
+    /// Brings the schema up to date. Safe to run on several nodes at once.
+    ///
+    /// # Errors
+    ///
+    /// When a migration fails, or the database was migrated by a newer version.
+    pub async fn migrate(&self) -> Result<(), StoreError> {
+        // The schema exists before the migrations do because their own table is kept in it.
+        Ok(migrator().run(&self.pool).await?)
+    }
+
+    /// Whether every migration of this version has been applied.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be reached.
+    pub async fn is_migrated(&self) -> Result<bool, StoreError> {
+        let applied = sqlx::query_scalar!(r#"select count(*) as "count!" from public._sqlx_migrations where success"#)
+            .fetch_one(&self.pool)
+            .await?;
+        Ok(usize::try_from(applied).unwrap_or(0) >= migrator().iter().count())
+    }
+
+    /// Where a dedicated connection goes, such as the listener's.
+    #[must_use]
+    pub fn connect_options(&self) -> PgConnectOptions {
+        self.connect.clone()
+    }
+
+    /// Connections of the pool, all and idle.
+    #[must_use]
+    pub fn pool_use(&self) -> (u32, usize) {
+        (self.pool.size(), self.pool.num_idle())
+    }
+
+    /// Closes the pool once its connections are given back.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+fn migrator() -> sqlx::migrate::Migrator {
+    sqlx::migrate!("./migrations")
+}

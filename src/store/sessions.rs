@@ -1,0 +1,264 @@
+//! The sessions' rows: their requests and projections. Leases have a file of their own.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::{Store, StoreError};
+use crate::{
+    event::{Offset, SessionId},
+    projection::{Counts, Phase, Status},
+    provider::Usage,
+};
+
+/// What a session is created from.
+#[derive(Clone, Debug)]
+pub struct NewSession {
+    pub topic: String,
+    pub search_web: bool,
+    pub user_id: Uuid,
+    /// `None` for a run that this service generates.
+    pub producer: Option<OutsideProducer>,
+}
+
+/// A program that appends to its session from outside.
+#[derive(Clone, Debug)]
+pub struct OutsideProducer {
+    pub name: String,
+    pub write_token_sha256: Vec<u8>,
+}
+
+/// What a join, a status request or the feed needs to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionHead {
+    pub session_id: SessionId,
+    pub phase: Phase,
+    pub is_expired: bool,
+    pub last_offset: Offset,
+}
+
+impl SessionHead {
+    #[must_use]
+    pub const fn status(&self) -> Status {
+        Status::new(self.phase, self.is_expired)
+    }
+}
+
+/// Everything that is known of a session beside its events.
+#[derive(Clone, Debug)]
+pub struct SessionSummary {
+    pub head: SessionHead,
+    pub topic: String,
+    pub search_web: bool,
+    pub user_id: Uuid,
+    pub created_at: DateTime<Utc>,
+    pub ended_at: Option<DateTime<Utc>>,
+    pub counts: Counts,
+    pub course_id: Option<Uuid>,
+    pub error: Option<String>,
+    pub provider: Option<String>,
+    pub model: Option<String>,
+    pub usage: Usage,
+    pub attempts: u32,
+    /// Whether its events are in the archive.
+    pub is_archived: bool,
+}
+
+struct HeadRow {
+    session_id: Uuid,
+    status: String,
+    last_offset: i64,
+    is_expired: bool,
+}
+
+impl TryFrom<HeadRow> for SessionHead {
+    type Error = StoreError;
+
+    fn try_from(row: HeadRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            session_id: SessionId::from_uuid(row.session_id),
+            phase: parse_phase(&row.status)?,
+            is_expired: row.is_expired,
+            last_offset: Offset::from_i64(row.last_offset),
+        })
+    }
+}
+
+pub(super) fn parse_phase(text: &str) -> Result<Phase, StoreError> {
+    Phase::parse(text).ok_or_else(|| StoreError::Unknown(format!("session status {text:?}")))
+}
+
+/// A count that a CHECK or the append statement keeps non-negative.
+pub(super) fn count(value: i64) -> u64 {
+    u64::try_from(value).unwrap_or(0)
+}
+
+pub(super) async fn insert(
+    connection: &mut PgConnection,
+    session_id: SessionId,
+    new: &NewSession,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "insert into coursestream.sessions
+            (session_id, topic, search_web, user_id, created_at, producer, write_token_sha256)
+        values ($1, $2, $3, $4, date_trunc('milliseconds', clock_timestamp()), $5, $6)",
+        session_id.as_uuid(),
+        new.topic,
+        new.search_web,
+        new.user_id,
+        new.producer.as_ref().map(|producer| &producer.name),
+        new.producer.as_ref().map(|producer| &producer.write_token_sha256),
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+impl Store {
+    /// Creates a session, `queued` and without events.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be asked.
+    pub async fn create_session(&self, new: &NewSession) -> Result<SessionId, StoreError> {
+        let session_id = self.new_session_id().await?;
+        let mut connection = self.pool.acquire().await?;
+        insert(&mut connection, session_id, new).await?;
+        Ok(session_id)
+    }
+
+    /// A fresh id whose partition is there.
+    pub(super) async fn new_session_id(&self) -> Result<SessionId, StoreError> {
+        let session_id = SessionId::generate();
+        self.ensure_partition(session_id).await?;
+        Ok(session_id)
+    }
+
+    /// # Errors
+    ///
+    /// When the database cannot be asked.
+    pub async fn find_head(&self, session_id: SessionId) -> Result<Option<SessionHead>, StoreError> {
+        sqlx::query_as!(
+            HeadRow,
+            r#"select session_id, status, last_offset, expired_at is not null as "is_expired!"
+            from coursestream.sessions where session_id = $1"#,
+            session_id.as_uuid()
+        )
+        .fetch_optional(&self.pool)
+        .await?
+        .map(TryInto::try_into)
+        .transpose()
+    }
+
+    /// The heads of those that exist, in no order.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be asked.
+    pub async fn find_heads(&self, sessions: &[SessionId]) -> Result<Vec<SessionHead>, StoreError> {
+        let ids: Vec<Uuid> = sessions.iter().map(|id| id.as_uuid()).collect();
+        sqlx::query_as!(
+            HeadRow,
+            r#"select session_id, status, last_offset, expired_at is not null as "is_expired!"
+            from coursestream.sessions where session_id = any($1)"#,
+            &ids
+        )
+        .fetch_all(&self.pool)
+        .await?
+        .into_iter()
+        .map(TryInto::try_into)
+        .collect()
+    }
+
+    /// Sessions that are not expired, newest first.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be asked.
+    pub async fn list_unexpired(&self, limit: usize) -> Result<Vec<SessionHead>, StoreError> {
+        sqlx::query_as!(
+            HeadRow,
+            r#"select session_id, status, last_offset, false as "is_expired!"
+            from coursestream.sessions where expired_at is null order by session_id desc limit $1"#,
+            i64::try_from(limit).unwrap_or(i64::MAX)
+        )
+        .fetch_all(&self.pool)
+        .await?
+        .into_iter()
+        .map(TryInto::try_into)
+        .collect()
+    }
+
+    /// # Errors
+    ///
+    /// When the database cannot be asked.
+    pub async fn find_summary(&self, session_id: SessionId) -> Result<Option<SessionSummary>, StoreError> {
+        let row = sqlx::query!(
+            r#"select session_id, topic, search_web, user_id, created_at, status, ended_at, last_offset,
+                log_count, progress_count, success_count, error_count, course_generated_count,
+                course_id, error, provider, model, prompt_tokens, completion_tokens, attempts,
+                expired_at is not null as "is_expired!",
+                exists (
+                    select from coursestream.partitions p
+                    where p.lower_bound <= s.session_id and s.session_id < p.upper_bound and p.archived_at is not null
+                ) as "is_archived!"
+            from coursestream.sessions s where session_id = $1"#,
+            session_id.as_uuid()
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        let Some(row) = row else { return Ok(None) };
+        Ok(Some(SessionSummary {
+            head: SessionHead {
+                session_id,
+                phase: parse_phase(&row.status)?,
+                is_expired: row.is_expired,
+                last_offset: Offset::from_i64(row.last_offset),
+            },
+            topic: row.topic,
+            search_web: row.search_web,
+            user_id: row.user_id,
+            created_at: row.created_at,
+            ended_at: row.ended_at,
+            counts: Counts {
+                log: count(row.log_count),
+                progress: count(row.progress_count),
+                success: count(row.success_count),
+                error: count(row.error_count),
+                course_generated: count(row.course_generated_count),
+            },
+            course_id: row.course_id,
+            error: row.error,
+            provider: row.provider,
+            model: row.model,
+            usage: Usage {
+                prompt_tokens: count(row.prompt_tokens),
+                completion_tokens: count(row.completion_tokens),
+            },
+            attempts: u32::try_from(row.attempts).unwrap_or(0),
+            is_archived: row.is_archived,
+        }))
+    }
+
+    /// Marks sessions that ended longer than `ttl` ago as expired, at most `limit` of them, and says how many.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be asked.
+    pub async fn expire_sessions(&self, ttl: Duration, limit: usize) -> Result<u64, StoreError> {
+        let done = sqlx::query!(
+            "update coursestream.sessions set expired_at = now() where session_id in (
+                select session_id from coursestream.sessions
+                where ended_at is not null and expired_at is null and ended_at < now() - make_interval(secs => $1)
+                order by ended_at limit $2 for update skip locked
+            )",
+            ttl.as_secs_f64(),
+            i64::try_from(limit).unwrap_or(i64::MAX)
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(done.rows_affected())
+    }
+}

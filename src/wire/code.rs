@@ -1,0 +1,105 @@
+//! Error codes, the same in real-time events and in HTTP answers.
+
+use std::fmt;
+
+/// Why a client was refused. The eight that real-time events carry, and those that only HTTP knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ErrorCode {
+    BadRequest,
+    Unauthorized,
+    Forbidden,
+    SessionNotFound,
+    SessionExpired,
+    OffsetAhead,
+    TooManySessions,
+    Internal,
+    /// HTTP only, as are all below.
+    NotFound,
+    SessionEnded,
+    IdempotencyKeyReused,
+    PayloadTooLarge,
+    Unavailable,
+}
+
+impl ErrorCode {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::BadRequest => "bad_request",
+            Self::Unauthorized => "unauthorized",
+            Self::Forbidden => "forbidden",
+            Self::SessionNotFound => "session_not_found",
+            Self::SessionExpired => "session_expired",
+            Self::OffsetAhead => "offset_ahead",
+            Self::TooManySessions => "too_many_sessions",
+            Self::Internal => "internal",
+            Self::NotFound => "not_found",
+            Self::SessionEnded => "session_ended",
+            Self::IdempotencyKeyReused => "idempotency_key_reused",
+            Self::PayloadTooLarge => "payload_too_large",
+            Self::Unavailable => "unavailable",
+        }
+    }
+
+    /// The kind of problem in a few words.
+    #[must_use]
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::BadRequest => "The request is not valid",
+            Self::Unauthorized => "A valid key is needed",
+            Self::Forbidden => "Not allowed",
+            Self::SessionNotFound => "No such session",
+            Self::SessionExpired => "The session has expired",
+            Self::OffsetAhead => "The offset is beyond the end of the log",
+            Self::TooManySessions => "Too many sessions on one connection",
+            Self::Internal => "Something went wrong here",
+            Self::NotFound => "Not found",
+            Self::SessionEnded => "The session has ended",
+            Self::IdempotencyKeyReused => "The Idempotency-Key was used before",
+            Self::PayloadTooLarge => "The body is too large",
+            Self::Unavailable => "Try again later",
+        }
+    }
+
+    /// The HTTP status that goes with it.
+    #[must_use]
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::BadRequest | Self::OffsetAhead => 400,
+            Self::Unauthorized => 401,
+            Self::Forbidden => 403,
+            Self::SessionNotFound | Self::NotFound => 404,
+            Self::SessionEnded => 409,
+            Self::SessionExpired => 410,
+            Self::PayloadTooLarge => 413,
+            Self::IdempotencyKeyReused => 422,
+            Self::TooManySessions => 429,
+            Self::Internal => 500,
+            Self::Unavailable => 503,
+        }
+    }
+
+    /// Whether the same request may succeed later.
+    #[must_use]
+    pub const fn is_retryable(self) -> bool {
+        match self {
+            Self::Internal | Self::Unavailable | Self::TooManySessions => true,
+            Self::BadRequest
+            | Self::Unauthorized
+            | Self::Forbidden
+            | Self::SessionNotFound
+            | Self::SessionExpired
+            | Self::OffsetAhead
+            | Self::NotFound
+            | Self::SessionEnded
+            | Self::IdempotencyKeyReused
+            | Self::PayloadTooLarge => false,
+        }
+    }
+}
+
+impl fmt::Display for ErrorCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
