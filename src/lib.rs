@@ -1,3 +1,4 @@
+pub mod cli;
 pub mod course;
 pub mod event;
 pub mod feed;
