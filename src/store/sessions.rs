@@ -242,6 +242,24 @@ impl Store {
         }))
     }
 
+    /// How many runs wait for a node, counted up to `limit`.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be asked.
+    pub async fn count_queued(&self, limit: usize) -> Result<usize, StoreError> {
+        let queued = sqlx::query_scalar!(
+            r#"select count(*) as "queued!" from (
+                select from coursestream.sessions
+                where ended_at is null and producer is null and lease_node is null limit $1
+            ) as waiting"#,
+            i64::try_from(limit).unwrap_or(i64::MAX)
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(usize::try_from(queued).unwrap_or(0))
+    }
+
     /// Marks sessions that ended longer than `ttl` ago as expired, at most `limit` of them, and says how many.
     ///
     /// # Errors
