@@ -19,7 +19,7 @@ use serde_json::value::RawValue;
 use crate::course::{LessonOutline, Outline};
 
 pub use offline::Offline;
-pub use openai::{OpenAi, OpenAiOptions};
+pub use openai::{OpenAi, OpenAiOptions, OpenAiSetupError};
 
 /// One question to a model.
 #[derive(Clone, Debug)]
