@@ -33,7 +33,8 @@ pub fn structure(topic: &str, search_web: bool, correction: Option<&str>) -> Req
         tagged("topic", &topic)
     );
     if search_web {
-        user.push_str(" Search the web for what is current on the topic before you decide.");
+        // Only where it can: the provider may have to go on without.
+        user.push_str(" If you can search the web, look up what is current on the topic before you decide.");
     }
     request(Step::Structure { topic: topic.to_owned() }, system, user, outline_schema(), search_web, correction)
 }
