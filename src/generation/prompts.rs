@@ -110,7 +110,7 @@ fn request(
 /// `<name>JSON</name>`, with no `<` inside.
 fn tagged(name: &str, value: &(impl Serialize + ?Sized)) -> String {
     // `<` occurs in JSON only within strings, where its escape means the same.
-    let json = json!(value).to_string().replace('<', "\\u003c");
+    let json = serde_json::to_string(value).expect("topics and course types serialise").replace('<', "\\u003c");
     format!("<{name}>{json}</{name}>")
 }
 
