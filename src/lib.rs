@@ -2,6 +2,7 @@ pub mod cli;
 pub mod course;
 pub mod event;
 pub mod feed;
+pub mod generation;
 pub mod projection;
 pub mod provider;
 pub mod push;

@@ -21,7 +21,7 @@ use tracing_subscriber::{Layer, layer::Context, registry::LookupSpan};
 use crate::event::{Draft, EventType, SessionId};
 
 /// The name of the span that a run works in; its field `session.id` says whose it is.
-pub const RUN_SPAN: &str = "run";
+pub(super) const RUN_SPAN: &str = "run";
 /// Only what this service says is captured; libraries talk about themselves.
 const OWN_TARGET: &str = "coursestream";
 /// Lines that wait for the run to append them. A run that falls so far behind loses the oldest, and says so.

@@ -397,11 +397,11 @@ impl Ask {
         match *key {
             StepKey::Structure => Some(prompts::structure(topic, *search_web, correction)),
             StepKey::Lessons { part } => {
-                Some(prompts::lessons(topic, state.outline.clone()?, part, *search_web, correction))
+                Some(prompts::lessons(topic, state.outline.as_ref()?, part, *search_web, correction))
             }
             StepKey::Content { part, lesson } => {
-                let lesson = state.lesson(part, lesson)?.clone();
-                Some(prompts::content(topic, state.outline.clone()?, part, lesson, *search_web, correction))
+                let (outline, lesson) = (state.outline.as_ref()?, state.lesson(part, lesson)?);
+                Some(prompts::content(topic, outline, part, lesson, *search_web, correction))
             }
         }
     }

@@ -14,11 +14,12 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use crate::course::{LessonOutline, Outline};
 
 pub use offline::Offline;
-pub use openai::{OpenAi, OpenAiOptions};
+pub use openai::{OpenAi, OpenAiOptions, OpenAiSetupError};
 
 /// One question to a model.
 #[derive(Clone, Debug)]
@@ -49,7 +50,8 @@ pub struct Prompt {
 #[derive(Clone, Debug)]
 pub struct Schema {
     pub name: &'static str,
-    pub schema: serde_json::Value,
+    /// As text, because the order of the properties is the order in which a model writes them.
+    pub schema: Box<RawValue>,
 }
 
 /// What came back.

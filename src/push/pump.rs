@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Sessions that one connection may have joined at a time.
-pub const SESSIONS_MAX: usize = 64;
+pub(super) const SESSIONS_MAX: usize = 64;
 
 /// Pauses between tries while the log cannot be read. The client stays connected and catches up.
 const RETRY_MIN: Duration = Duration::from_millis(100);

@@ -44,7 +44,7 @@ const COMMANDS_MAX: usize = 16;
 
 /// Answers the handshake and serves the connection.
 #[handler]
-pub fn endpoint(request: &Request, push: Data<&Push>) -> Response {
+pub(super) fn endpoint(request: &Request, push: Data<&Push>) -> Response {
     let push = push.0.clone();
     let serving = push.clone();
     upgrade::upgrade(&push, request, upgrade::config(CLIENT_FRAME_BYTES_READ), move |socket| serve(serving, socket))

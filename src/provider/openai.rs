@@ -1,2 +1,0 @@
-pub struct OpenAi;
-pub struct OpenAiOptions;
