@@ -1,0 +1,88 @@
+//! Whether this node is well.
+
+use std::{sync::Arc, time::Duration};
+
+use poem_openapi::{
+    ApiResponse, Object, OpenApi,
+    payload::{Json, PlainText},
+};
+
+use super::Http;
+use crate::{feed::Wakeups, wire::Tag};
+
+/// How long the readiness check waits for the database.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Renders the process's metrics in Prometheus' text format.
+pub type Metrics = Arc<dyn Fn() -> String + Send + Sync>;
+
+pub(super) struct HealthApi {
+    pub(super) http: Http,
+}
+
+#[derive(Object)]
+struct Live {
+    /// `ok`.
+    status: String,
+}
+
+/// Whether the node can serve, and why not.
+#[derive(Object)]
+struct Ready {
+    /// `ok`; `degraded` while wake-ups from other nodes do not arrive and the log is polled instead; `unavailable`.
+    status: String,
+    /// The database answers.
+    database: bool,
+    /// Every migration of this version is applied.
+    migrations: bool,
+    /// Wake-ups from other nodes arrive: the node's own probe came back.
+    wakeups: bool,
+    /// The node was told to stop.
+    stopping: bool,
+}
+
+#[derive(ApiResponse)]
+enum ReadyAnswer {
+    /// The node serves.
+    #[oai(status = 200)]
+    Ready(Json<Ready>),
+    /// The node does not.
+    #[oai(status = 503)]
+    Unavailable(Json<Ready>),
+}
+
+#[OpenApi(tag = "Tag::Health")]
+impl HealthApi {
+    /// The process is up
+    #[oai(path = "/health/live", method = "get", operation_id = "getLiveness")]
+    async fn live(&self) -> Json<Live> {
+        Json(Live { status: "ok".to_owned() })
+    }
+
+    /// The node can serve
+    #[oai(path = "/health/ready", method = "get", operation_id = "getReadiness")]
+    async fn ready(&self) -> ReadyAnswer {
+        let migrated = tokio::time::timeout(CHECK_TIMEOUT, self.http.store.is_migrated()).await;
+        let database = matches!(&migrated, Ok(Ok(_)));
+        let migrations = matches!(migrated, Ok(Ok(true)));
+        let wakeups = *self.http.feed.wakeups().borrow() == Wakeups::Arriving;
+        let stopping = self.http.stopping.is_cancelled();
+        let is_ready = database && migrations && !stopping;
+        let status = match (is_ready, wakeups) {
+            (true, true) => "ok",
+            (true, false) => "degraded",
+            (false, _) => "unavailable",
+        };
+        let ready = Json(Ready { status: status.to_owned(), database, migrations, wakeups, stopping });
+        if is_ready { ReadyAnswer::Ready(ready) } else { ReadyAnswer::Unavailable(ready) }
+    }
+
+    /// Metrics in Prometheus' text format
+    #[oai(path = "/metrics", method = "get", operation_id = "getMetrics")]
+    async fn metrics(&self) -> PlainText<String> {
+        let (size, idle) = self.http.store.pool_use();
+        metrics::gauge!("coursestream_database_connections").set(f64::from(size));
+        metrics::gauge!("coursestream_database_connections_idle").set(idle as f64);
+        PlainText((self.http.metrics)())
+    }
+}

@@ -1,0 +1,82 @@
+//! The HTTP API: one file per resource. Everything here stands in the OpenAPI document.
+//!
+//! The drop-in endpoints answer as the clients that exist expect it (`{"success":…}`); all others report errors as
+//! `application/problem+json`. What poem itself refuses (a body that is not JSON, a path that is not there) is brought
+//! into the same two forms by [`errors`].
+
+mod body;
+mod courses;
+mod errors;
+mod generation;
+mod health;
+mod origin;
+mod raw;
+mod sessions;
+
+use poem::{Endpoint, EndpointExt, IntoEndpoint, Route};
+use poem_openapi::{OpenApi, OpenApiService};
+use tokio_util::sync::CancellationToken;
+
+use crate::{feed::Feed, generation::Generation, store::Store};
+
+pub use health::Metrics;
+pub use origin::AllowedOrigins;
+
+/// What the endpoints work with.
+#[derive(Clone)]
+pub struct Http {
+    pub store: Store,
+    pub feed: Feed,
+    pub generation: Generation,
+    pub metrics: Metrics,
+    /// Cancelled once the node is told to stop: it is no longer ready.
+    pub stopping: CancellationToken,
+}
+
+const DESCRIPTION: &str = "Starts AI course-generation runs and serves their logs, live and from the history. \
+    Real-time clients use the WebSocket at `/ws` or the server-sent events of a session; both resume behind a last-seen offset.";
+
+/// The endpoints of this room, described; `others` are the described endpoints of other rooms.
+pub fn service<O: OpenApi>(http: Http, others: O) -> OpenApiService<impl OpenApi, ()> {
+    let apis = (
+        generation::GenerationApi { http: http.clone() },
+        sessions::SessionsApi { http: http.clone() },
+        courses::CoursesApi { http: http.clone() },
+        health::HealthApi { http },
+        others,
+    );
+    OpenApiService::new(apis, "coursestream", env!("CARGO_PKG_VERSION")).description(DESCRIPTION)
+}
+
+/// The document alone, as `/openapi.json` serves it: pretty, with a line break at its end.
+#[must_use]
+pub fn document<T: OpenApi>(service: &OpenApiService<T, ()>) -> String {
+    let mut text = service.spec();
+    text.push('\n');
+    text
+}
+
+/// Everything that is served under `/`, with what holds for all of it: origins, body sizes, the form of errors.
+pub fn routes<T: OpenApi + 'static>(
+    service: OpenApiService<T, ()>,
+    real_time: Route,
+    origins: AllowedOrigins,
+) -> impl IntoEndpoint<Endpoint = impl Endpoint> {
+    let document = document(&service);
+    let docs = service.swagger_ui();
+    let api = Route::new()
+        .at("/openapi.json", poem::get(poem::endpoint::make_sync(move |_| {
+            poem::Response::builder().content_type("application/json").body(document.clone())
+        })))
+        .nest("/docs", docs)
+        .at("/", poem::get(poem::endpoint::make_sync(|_| poem::web::Redirect::temporary("/docs"))))
+        .nest_no_strip("/api", service_routes(service));
+    // Real-time transports bound what they read themselves.
+    let bounded = api.around(body::bound);
+    let all = real_time.nest_no_strip("/", bounded);
+    origin::guard(all.around(errors::unify), origins)
+}
+
+fn service_routes<T: OpenApi + 'static>(service: OpenApiService<T, ()>) -> impl IntoEndpoint<Endpoint = impl Endpoint<Output = poem::Response>> {
+    Route::new().nest("/", service).map_to_response()
+}
