@@ -1,3 +1,4 @@
 pub mod course;
 pub mod event;
+pub mod postgres;
 pub mod provider;
