@@ -1,10 +1,16 @@
+pub mod app;
 pub mod cli;
+pub mod config;
 pub mod course;
 pub mod event;
 pub mod feed;
 pub mod generation;
+pub mod http;
+pub mod jobs;
+pub mod postgres;
 pub mod projection;
 pub mod provider;
 pub mod push;
 pub mod store;
+pub mod telemetry;
 pub mod wire;
