@@ -1,6 +1,5 @@
--- The log, and what is projected from it. One schema holds everything, so that a database can be shared.
-
-create schema if not exists coursestream;
+-- The log, and what is projected from it. One schema, which is there before the first migration, holds everything, so that a
+-- database can be shared.
 
 -- One row per session. It stays when the events move to the archive: it is the history.
 create table coursestream.sessions (

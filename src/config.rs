@@ -153,12 +153,15 @@ pub struct JobArgs {
     pub prune_every: Duration,
 }
 
+/// The libraries' small talk is left out.
+const DEFAULT_FILTER: &str = "info,poem=warn,tokio_cron_scheduler=warn,sqlx::postgres::notice=warn";
+
 /// How much the node says about itself.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Logging")]
 pub struct LogArgs {
     /// What to log, on stderr: a level, or directives such as info,coursestream=debug
-    #[arg(long, env = "COURSESTREAM_LOG", default_value = "info", value_name = "FILTER")]
+    #[arg(long, env = "COURSESTREAM_LOG", default_value = DEFAULT_FILTER, value_name = "FILTER")]
     pub log: String,
 
     /// As lines of JSON

@@ -1,9 +1,67 @@
+//! The commands. `serve`, `migrate`, `prune` and `rebuild` work on the database; `generate` and `tail` talk to a server, as
+//! any other client does.
+
 pub mod address;
 pub mod api;
 pub mod follow;
 pub mod generate;
 pub mod line;
+pub mod maintain;
 pub mod tail;
 
 #[cfg(test)]
 mod fake_server;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::{app, config::ServeArgs};
+
+/// Durable, resumable streams of AI course-generation runs on PostgreSQL.
+#[derive(Debug, Parser)]
+#[command(name = "coursestream", version, about)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a node: migrate the database, generate courses, serve clients
+    Serve(Box<ServeArgs>),
+    /// Start a run on a server and follow it
+    Generate(generate::GenerateArgs),
+    /// Print a session's log and follow it to its end
+    Tail(tail::TailArgs),
+    /// Print the OpenAPI document
+    Openapi,
+    /// Bring the database's schema up to date
+    Migrate(maintain::MigrateArgs),
+    /// Expire sessions, archive and drop partitions: one pass now
+    Prune(maintain::PruneArgs),
+    /// Rebuild the projections from the events, or with --check only compare them
+    Rebuild(maintain::RebuildArgs),
+}
+
+impl Command {
+    /// Carries the command out.
+    ///
+    /// # Errors
+    ///
+    /// In words for the person at the terminal.
+    pub async fn run(self) -> anyhow::Result<ExitCode> {
+        match self {
+            Self::Serve(args) => app::serve(*args).await.map(|()| ExitCode::SUCCESS),
+            Self::Generate(args) => generate::run(args).await,
+            Self::Tail(args) => tail::run(args).await,
+            Self::Openapi => {
+                print!("{}", app::openapi_document());
+                Ok(ExitCode::SUCCESS)
+            }
+            Self::Migrate(args) => maintain::migrate(args).await,
+            Self::Prune(args) => maintain::prune(args).await,
+            Self::Rebuild(args) => maintain::rebuild(args).await,
+        }
+    }
+}

@@ -58,8 +58,7 @@ mod tests {
         let session_id = SessionId::generate();
         range
             .map(|offset| {
-                let event =
-                    Draft::new(EventType::Log, "x").commit(session_id, Offset::new(offset), chrono::Utc::now());
+                let event = Draft::new(EventType::Log, "x").commit(session_id, Offset::new(offset), chrono::Utc::now());
                 Arc::new(Frame::new(event))
             })
             .collect()

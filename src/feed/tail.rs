@@ -169,8 +169,7 @@ impl Tail {
                 Some((at, read)) if !anew && at.elapsed() < HEAD_FRESH => read.clone(),
                 _ => {
                     let (store, session_id) = (self.store.clone(), self.session_id);
-                    let read =
-                        async move { store.find_head(session_id).await.map_err(Arc::new) }.boxed().shared();
+                    let read = async move { store.find_head(session_id).await.map_err(Arc::new) }.boxed().shared();
                     state.head = Some((Instant::now(), read.clone()));
                     read
                 }

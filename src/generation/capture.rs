@@ -165,8 +165,11 @@ impl Line {
         // Postgres text has no NUL.
         let message = self.message.replace('\0', "\u{fffd}");
         let level = level.as_str().to_lowercase();
-        let data =
-            if self.fields.is_empty() { json!({"level": level}) } else { json!({"level": level, "fields": self.fields}) };
+        let data = if self.fields.is_empty() {
+            json!({"level": level})
+        } else {
+            json!({"level": level, "fields": self.fields})
+        };
         Draft::new(EventType::Log, message).with_data(&data)
     }
 }
@@ -221,9 +224,8 @@ mod tests {
                 tracing::debug!("too quiet");
             });
             run_span(other).in_scope(|| tracing::info!("in the second"));
-            let messages = |capture: &Capture| -> Vec<String> {
-                capture.take().into_iter().map(|draft| draft.message).collect()
-            };
+            let messages =
+                |capture: &Capture| -> Vec<String> { capture.take().into_iter().map(|draft| draft.message).collect() };
             assert_eq!(messages(&first), ["in the first", "deep in the first"]);
             assert_eq!(messages(&second), ["in the second"]);
         });

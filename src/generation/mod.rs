@@ -22,6 +22,7 @@ use crate::{
 };
 
 pub use capture::{CaptureLayer, Captures};
+pub use run::RunOptions;
 pub use runner::{Runner, RunnerOptions};
 pub use workflow::WorkflowState;
 
@@ -81,11 +82,7 @@ impl Generation {
     /// # Errors
     ///
     /// [`StartError`].
-    pub async fn start(
-        &self,
-        new: &NewSession,
-        idempotency: Option<&Idempotency>,
-    ) -> Result<SessionId, StartError> {
+    pub async fn start(&self, new: &NewSession, idempotency: Option<&Idempotency>) -> Result<SessionId, StartError> {
         if self.store.count_queued(self.queue_max).await? >= self.queue_max {
             return Err(StartError::QueueFull);
         }

@@ -103,7 +103,10 @@ impl Run {
         };
         match result {
             Ok(()) => false,
-            Err(Interrupted::Lost | Interrupted::Append(AppendError::Fenced | AppendError::Ended | AppendError::NotFound)) => {
+            Err(
+                Interrupted::Lost
+                | Interrupted::Append(AppendError::Fenced | AppendError::Ended | AppendError::NotFound),
+            ) => {
                 tracing::info!(session.id = %session_id, "the run goes on elsewhere or has ended; this node lets go of it");
                 false
             }
@@ -114,12 +117,7 @@ impl Run {
         }
     }
 
-    async fn work(
-        &self,
-        capture: &Capture,
-        stop: &CancellationToken,
-        grace: Duration,
-    ) -> Result<(), Interrupted> {
+    async fn work(&self, capture: &Capture, stop: &CancellationToken, grace: Duration) -> Result<(), Interrupted> {
         let mut state = self.fold().await?;
         if state.is_ended {
             return Ok(());
@@ -227,12 +225,7 @@ impl Run {
 
     /// Asks the model for one step until its answer is valid.
     fn step(&self, state: &WorkflowState, key: StepKey) -> BoxFuture<'static, Result<StepDone, StepFailure>> {
-        let ask = Ask {
-            key,
-            topic: self.claim.topic.clone(),
-            search_web: self.claim.search_web,
-            state: state.clone(),
-        };
+        let ask = Ask { key, topic: self.claim.topic.clone(), search_web: self.claim.search_web, state: state.clone() };
         let (provider, tries_max) = (self.provider.clone(), self.options.tries_max);
         Box::pin(async move { ask.until_valid(provider.as_ref(), tries_max).await }.in_current_span())
     }
@@ -244,7 +237,9 @@ impl Run {
         if state.course_id.is_none() {
             let course = match state.course(course_id) {
                 Some(Ok(course)) => course,
-                Some(Err(violations)) => return self.fail_with(capture, &violations.to_string(), Usage::default()).await,
+                Some(Err(violations)) => {
+                    return self.fail_with(capture, &violations.to_string(), Usage::default()).await;
+                }
                 None => return Err(Interrupted::Stopping),
             };
             let summary = json!({
@@ -323,7 +318,8 @@ fn begins(state: &WorkflowState, key: StepKey) -> Draft {
 
 fn succeeded(state: &WorkflowState, done: StepDone) -> Draft {
     metrics::counter!("coursestream_model_tokens_total", "kind" => "prompt").increment(done.usage.prompt_tokens);
-    metrics::counter!("coursestream_model_tokens_total", "kind" => "completion").increment(done.usage.completion_tokens);
+    metrics::counter!("coursestream_model_tokens_total", "kind" => "completion")
+        .increment(done.usage.completion_tokens);
     let progress = state.progress();
     let data = StepData {
         step: done.key.name().to_owned(),
@@ -387,7 +383,10 @@ impl Ask {
                 let reason = format!("the model gave no usable answer in {tries_max} tries; the last: {wrong}");
                 return Err(StepFailure { key, reason, usage });
             }
-            tracing::warn!("{key}: the answer is not usable ({wrong}); asking again, try {} of {tries_max}", try_number + 1);
+            tracing::warn!(
+                "{key}: the answer is not usable ({wrong}); asking again, try {} of {tries_max}",
+                try_number + 1
+            );
         }
         Err(StepFailure { key, reason: "no tries are allowed".to_owned(), usage })
     }

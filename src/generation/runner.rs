@@ -73,12 +73,8 @@ impl Runner {
     pub async fn run(self, stop: CancellationToken) {
         let mut runs = JoinSet::new();
         let renewing = CancellationToken::new();
-        let renewer = tokio::spawn(renew(
-            self.generation.clone(),
-            self.held.clone(),
-            self.options.lease_ttl,
-            renewing.clone(),
-        ));
+        let renewer =
+            tokio::spawn(renew(self.generation.clone(), self.held.clone(), self.options.lease_ttl, renewing.clone()));
         loop {
             let room = self.options.running_max.saturating_sub(runs.len());
             if room > 0 {

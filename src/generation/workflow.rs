@@ -180,8 +180,7 @@ impl WorkflowState {
     pub fn ready(&self) -> Vec<StepKey> {
         let Some(outline) = &self.outline else { return vec![StepKey::Structure] };
         let parts = 1..=outline.parts.len();
-        let lists =
-            parts.clone().filter(|part| !self.lessons.contains_key(part)).map(|part| StepKey::Lessons { part });
+        let lists = parts.clone().filter(|part| !self.lessons.contains_key(part)).map(|part| StepKey::Lessons { part });
         let contents = parts.flat_map(|part| {
             let count = self.lessons.get(&part).map_or(0, |list| list.lessons.len());
             (1..=count)

@@ -166,7 +166,8 @@ impl CoursesApi {
         let limit = usize::try_from(limit.0).unwrap_or(1);
         match self.http.store.list_courses(user_id.0, before, limit).await {
             Ok(courses) => {
-                let next_cursor = if courses.len() < limit { None } else { courses.last().map(|c| c.course_id.to_string()) };
+                let next_cursor =
+                    if courses.len() < limit { None } else { courses.last().map(|c| c.course_id.to_string()) };
                 let items = courses.into_iter().map(ListedCourse::from).collect();
                 ListAnswer::Found(Json(CoursesPage { items, next_cursor }))
             }

@@ -25,17 +25,17 @@ pub(super) async fn unify<E: Endpoint>(next: Arc<E>, request: Request) -> poem::
     let is_drop_in = request.original_uri().path().starts_with(DROP_IN);
     match next.call(request).await {
         Ok(response) => Ok(response.into_response()),
-        Err(error) => Ok(form(&error, is_drop_in)),
+        Err(error) => Ok(form(error, is_drop_in)),
     }
 }
 
-fn form(error: &Error, is_drop_in: bool) -> Response {
+fn form(error: Error, is_drop_in: bool) -> Response {
     let status = error.status();
     let code = code_of(status);
     if status.is_server_error() {
         tracing::error!(%error, "a request failed");
     }
-    let detail = if status.is_server_error() { Cow::from("the server could not answer") } else { detail(error) };
+    let detail = if status.is_server_error() { Cow::from("the server could not answer") } else { detail(&error) };
     let body = if is_drop_in {
         json!({"success": false, "error": detail})
     } else {
@@ -43,10 +43,9 @@ fn form(error: &Error, is_drop_in: bool) -> Response {
         serde_json::to_value(problem).unwrap_or_default()
     };
     let content_type = if is_drop_in { "application/json; charset=utf-8" } else { "application/problem+json" };
-    let mut response =
-        Response::builder().status(status).content_type(content_type).body(body.to_string());
+    let mut response = Response::builder().status(status).content_type(content_type).body(body.to_string());
     // 405 says what is allowed.
-    if let Some(allow) = error.as_response().headers().get(header::ALLOW) {
+    if let Some(allow) = error.into_response().headers().get(header::ALLOW) {
         response.headers_mut().insert(header::ALLOW, allow.clone());
     }
     response

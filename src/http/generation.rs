@@ -297,7 +297,9 @@ impl From<&SessionHead> for ListedSession {
 fn check_topic(topic: &str) -> Result<(), String> {
     let characters = topic.chars().count();
     if characters == 0 || characters > TOPIC_CHARACTERS_MAX {
-        return Err(format!("course_topic: must have 1 to {TOPIC_CHARACTERS_MAX} characters after trimming, has {characters}"));
+        return Err(format!(
+            "course_topic: must have 1 to {TOPIC_CHARACTERS_MAX} characters after trimming, has {characters}"
+        ));
     }
     if topic.contains('\0') {
         return Err("course_topic: must not contain a NUL character".to_owned());

@@ -13,7 +13,7 @@ mod origin;
 mod raw;
 mod sessions;
 
-use poem::{Endpoint, EndpointExt, IntoEndpoint, Route};
+use poem::{Endpoint, EndpointExt, IntoEndpoint, Response, Route, endpoint::make_sync, web::Redirect};
 use poem_openapi::{OpenApi, OpenApiService};
 use tokio_util::sync::CancellationToken;
 
@@ -56,27 +56,20 @@ pub fn document<T: OpenApi>(service: &OpenApiService<T, ()>) -> String {
     text
 }
 
-/// Everything that is served under `/`, with what holds for all of it: origins, body sizes, the form of errors.
+/// Everything that is served: the endpoints and their document, added to the real-time `transports`, with what holds for all
+/// of it: origins, body sizes, the form of errors.
 pub fn routes<T: OpenApi + 'static>(
+    transports: Route,
     service: OpenApiService<T, ()>,
-    real_time: Route,
     origins: AllowedOrigins,
 ) -> impl IntoEndpoint<Endpoint = impl Endpoint> {
     let document = document(&service);
-    let docs = service.swagger_ui();
-    let api = Route::new()
-        .at("/openapi.json", poem::get(poem::endpoint::make_sync(move |_| {
-            poem::Response::builder().content_type("application/json").body(document.clone())
-        })))
-        .nest("/docs", docs)
-        .at("/", poem::get(poem::endpoint::make_sync(|_| poem::web::Redirect::temporary("/docs"))))
-        .nest_no_strip("/api", service_routes(service));
-    // Real-time transports bound what they read themselves.
-    let bounded = api.around(body::bound);
-    let all = real_time.nest_no_strip("/", bounded);
-    origin::guard(all.around(errors::unify), origins)
-}
-
-fn service_routes<T: OpenApi + 'static>(service: OpenApiService<T, ()>) -> impl IntoEndpoint<Endpoint = impl Endpoint<Output = poem::Response>> {
-    Route::new().nest("/", service).map_to_response()
+    let document = make_sync(move |_| Response::builder().content_type("application/json").body(document.clone()));
+    let routes = transports
+        .at("/", poem::get(make_sync(|_| Redirect::temporary("/docs"))))
+        .at("/openapi.json", poem::get(document))
+        .nest("/docs", service.swagger_ui())
+        // Transports bound what they read themselves.
+        .nest("/", service.into_endpoint().around(body::bound));
+    origin::guard(routes.around(errors::unify), origins)
 }

@@ -20,7 +20,10 @@ pub struct AllowedOrigins {
 enum Pattern {
     Exact(String),
     /// `https://` `*` `.example.app`: exactly one label in the place of the star.
-    OneLabel { before: String, after: String },
+    OneLabel {
+        before: String,
+        after: String,
+    },
 }
 
 /// The text is no origin.
@@ -66,12 +69,11 @@ impl Pattern {
     fn matches(&self, origin: &str) -> bool {
         match self {
             Self::Exact(exact) => origin == exact,
-            Self::OneLabel { before, after } => origin
-                .strip_prefix(before.as_str())
-                .and_then(|rest| rest.strip_suffix(after.as_str()))
-                .is_some_and(|label| {
-                    !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-                }),
+            Self::OneLabel { before, after } => {
+                origin.strip_prefix(before.as_str()).and_then(|rest| rest.strip_suffix(after.as_str())).is_some_and(
+                    |label| !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'),
+                )
+            }
         }
     }
 }

@@ -109,12 +109,16 @@ impl PrivateCluster {
     /// How to connect to `database`, as its superuser and without a password.
     #[must_use]
     pub fn connect_options(&self, database: &str) -> PgConnectOptions {
-        PgConnectOptions::new_without_pgpass()
-            .socket(&self.place.socket_dir)
-            .port(place::PORT)
-            .username(settings::USER)
-            .database(database)
-            .ssl_mode(PgSslMode::Disable)
+        connect_options(&self.place, database)
+    }
+
+    /// How to connect to the cluster of `data_dir` while another process runs it: for commands beside a running service.
+    ///
+    /// # Errors
+    ///
+    /// Where the directory cannot be looked at.
+    pub fn connect_options_beside(data_dir: &Path, database: &str) -> Result<PgConnectOptions, ClusterError> {
+        Ok(connect_options(&Place::choose(data_dir)?, database))
     }
 
     #[must_use]
@@ -171,6 +175,15 @@ impl PrivateCluster {
         }
         connection.close().await
     }
+}
+
+fn connect_options(place: &Place, database: &str) -> PgConnectOptions {
+    PgConnectOptions::new_without_pgpass()
+        .socket(&place.socket_dir)
+        .port(place::PORT)
+        .username(settings::USER)
+        .database(database)
+        .ssl_mode(PgSslMode::Disable)
 }
 
 async fn end(mut ended: watch::Receiver<Option<Ended>>) -> Ended {

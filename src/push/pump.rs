@@ -152,20 +152,14 @@ fn status_after(frame: &Frame) -> Option<Status> {
         EventType::SessionCompleted => Some(Status::Completed),
         EventType::SessionFailed => Some(Status::Failed),
         EventType::SessionCancelled => Some(Status::Cancelled),
-        EventType::Log
-        | EventType::Progress
-        | EventType::Success
-        | EventType::Error
-        | EventType::CourseGenerated => None,
+        EventType::Log | EventType::Progress | EventType::Success | EventType::Error | EventType::CourseGenerated => {
+            None
+        }
     }
 }
 
 fn status(head: &SessionHead) -> ServerEvent {
-    ServerEvent::Status {
-        session_id: head.session_id,
-        status: head.status(),
-        last_offset: head.last_offset,
-    }
+    ServerEvent::Status { session_id: head.session_id, status: head.status(), last_offset: head.last_offset }
 }
 
 fn refused(session_id: SessionId, refusal: &JoinError) -> ServerEvent {

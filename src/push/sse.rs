@@ -193,8 +193,6 @@ fn refuse(code: ErrorCode, detail: &str) -> StreamAnswer {
         | ErrorCode::SessionEnded
         | ErrorCode::IdempotencyKeyReused
         | ErrorCode::PayloadTooLarge
-        | ErrorCode::Unavailable => {
-            StreamAnswer::Unavailable(Json(Problem::new(ErrorCode::Unavailable, detail)))
-        }
+        | ErrorCode::Unavailable => StreamAnswer::Unavailable(Json(Problem::new(ErrorCode::Unavailable, detail))),
     }
 }

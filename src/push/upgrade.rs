@@ -59,9 +59,7 @@ where
 
 fn handshake_key(request: &Request) -> Option<&str> {
     let has = |name, token: &str| {
-        request
-            .header(name)
-            .is_some_and(|value| value.split(',').any(|part| part.trim().eq_ignore_ascii_case(token)))
+        request.header(name).is_some_and(|value| value.split(',').any(|part| part.trim().eq_ignore_ascii_case(token)))
     };
     let is_handshake = has(header::CONNECTION.as_str(), "upgrade")
         && has(header::UPGRADE.as_str(), "websocket")

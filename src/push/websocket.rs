@@ -12,7 +12,7 @@ use futures_util::{
     SinkExt, StreamExt,
     stream::{SplitSink, SplitStream},
 };
-use poem::{Request, Response, handler, web::Data};
+use poem::{RouteMethod, endpoint::make_sync};
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::{
@@ -42,12 +42,13 @@ const SILENCE_MAX: Duration = Duration::from_secs(45);
 /// Commands that were read and not yet carried out; past it the reader waits.
 const COMMANDS_MAX: usize = 16;
 
-/// Answers the handshake and serves the connection.
-#[handler]
-pub(super) fn endpoint(request: &Request, push: Data<&Push>) -> Response {
-    let push = push.0.clone();
-    let serving = push.clone();
-    upgrade::upgrade(&push, request, upgrade::config(CLIENT_FRAME_BYTES_READ), move |socket| serve(serving, socket))
+/// Answers handshakes and serves the connections.
+pub fn route(push: Push) -> RouteMethod {
+    poem::get(make_sync(move |request| {
+        let serving = push.clone();
+        let config = upgrade::config(CLIENT_FRAME_BYTES_READ);
+        upgrade::upgrade(&push, &request, config, move |socket| serve(serving, socket))
+    }))
 }
 
 enum Command {

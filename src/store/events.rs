@@ -80,8 +80,7 @@ impl Store {
         limit: usize,
         types: Option<&[EventType]>,
     ) -> Result<EventPage, StoreError> {
-        let types: Option<Vec<String>> =
-            types.map(|types| types.iter().map(|kind| kind.as_str().to_owned()).collect());
+        let types: Option<Vec<String>> = types.map(|types| types.iter().map(|kind| kind.as_str().to_owned()).collect());
         let mut rows = sqlx::query_as!(
             EventRow,
             r#"select "offset" as "offset!", type as "kind!", message as "message!", data::text, recorded_at as "recorded_at!"

@@ -71,12 +71,7 @@ impl Store {
     /// # Errors
     ///
     /// When the database cannot be asked.
-    pub async fn seize_run(
-        &self,
-        session_id: SessionId,
-        node: Uuid,
-        ttl: Duration,
-    ) -> Result<Option<i64>, StoreError> {
+    pub async fn seize_run(&self, session_id: SessionId, node: Uuid, ttl: Duration) -> Result<Option<i64>, StoreError> {
         let row = sqlx::query!(
             "update coursestream.sessions
             set lease_node = $2, fence = fence + 1, lease_expires_at = now() + make_interval(secs => $3)

@@ -103,7 +103,12 @@ impl Store {
     /// When the server cannot be reached within the acquire timeout or refuses the login.
     pub async fn connect(options: StoreOptions) -> Result<Self, StoreError> {
         // Invariant 1: nothing is shown before it is flushed, whatever the server's default is.
-        let durable = options.connect.clone().options([("synchronous_commit", "on"), ("jit", "off")]);
+        let durable = options.connect.clone().options([
+            ("synchronous_commit", "on"),
+            ("jit", "off"),
+            // Not what the user or database has set: `$user` alone would find our schema on one run and not on another.
+            ("search_path", "coursestream,public"),
+        ]);
         // Event tables have many partitions: a generic plan would open them all, a custom one only those it needs.
         let reading = durable.clone().options([("plan_cache_mode", "force_custom_plan")]);
         let pool = PgPoolOptions::new()
@@ -114,13 +119,28 @@ impl Store {
         Ok(Self { pool, connect: durable, partition_width: options.partition_width })
     }
 
+    /// A store that is not connected to anything: for describing what would ask it.
+    #[must_use]
+    pub fn unconnected() -> Self {
+        let connect = PgConnectOptions::new_without_pgpass();
+        let pool = PgPoolOptions::new().connect_lazy_with(connect.clone());
+        Self { pool, connect, partition_width: Duration::from_secs(3_600) }
+    }
+
     /// Brings the schema up to date. Safe to run on several nodes at once.
     ///
     /// # Errors
     ///
     /// When a migration fails, or the database was migrated by a newer version.
     pub async fn migrate(&self) -> Result<(), StoreError> {
-        // The schema exists before the migrations do because their own table is kept in it.
+        // The schema comes first because the table of the migrations is kept in it. Nodes that start together may both
+        // find it missing.
+        let created = sqlx::query("create schema if not exists coursestream").execute(&self.pool).await;
+        if let Err(error) = created
+            && error.as_database_error().is_none_or(|error| !error.is_unique_violation())
+        {
+            return Err(error.into());
+        }
         Ok(migrator().run(&self.pool).await?)
     }
 
@@ -130,9 +150,10 @@ impl Store {
     ///
     /// When the database cannot be reached.
     pub async fn is_migrated(&self) -> Result<bool, StoreError> {
-        let applied = sqlx::query_scalar!(r#"select count(*) as "count!" from public._sqlx_migrations where success"#)
-            .fetch_one(&self.pool)
-            .await?;
+        let applied =
+            sqlx::query_scalar!(r#"select count(*) as "count!" from coursestream._sqlx_migrations where success"#)
+                .fetch_one(&self.pool)
+                .await?;
         Ok(usize::try_from(applied).unwrap_or(0) >= migrator().iter().count())
     }
 

@@ -84,11 +84,10 @@ impl Store {
     pub async fn prune(&self, session_ttl: Duration, history_retention: Duration) -> Result<Pruned, StoreError> {
         // A session-level lock, on a connection that is closed with it: a killed node blocks nobody.
         let mut connection = PgConnection::connect_with(&self.connect).await?;
-        let is_ours = sqlx::query_scalar!(
-            r#"select pg_try_advisory_lock(hashtext('coursestream.prune')) as "is_ours!""#
-        )
-        .fetch_one(&mut connection)
-        .await?;
+        let is_ours =
+            sqlx::query_scalar!(r#"select pg_try_advisory_lock(hashtext('coursestream.prune')) as "is_ours!""#)
+                .fetch_one(&mut connection)
+                .await?;
         if !is_ours {
             return Ok(Pruned { is_elsewhere: true, ..Pruned::default() });
         }

@@ -219,11 +219,7 @@ async fn compare_course(
     Ok(())
 }
 
-async fn write_row(
-    connection: &mut PgConnection,
-    session_id: SessionId,
-    folded: &Folded,
-) -> Result<(), StoreError> {
+async fn write_row(connection: &mut PgConnection, session_id: SessionId, folded: &Folded) -> Result<(), StoreError> {
     let state = &folded.state;
     let bigint = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
     sqlx::query!(
@@ -254,11 +250,7 @@ async fn write_row(
     Ok(())
 }
 
-async fn write_course(
-    connection: &mut PgConnection,
-    session_id: SessionId,
-    folded: &Folded,
-) -> Result<(), StoreError> {
+async fn write_course(connection: &mut PgConnection, session_id: SessionId, folded: &Folded) -> Result<(), StoreError> {
     sqlx::query!("delete from coursestream.courses where session_id = $1", session_id.as_uuid())
         .execute(&mut *connection)
         .await?;

@@ -233,10 +233,7 @@ impl Store {
             error: row.error,
             provider: row.provider,
             model: row.model,
-            usage: Usage {
-                prompt_tokens: count(row.prompt_tokens),
-                completion_tokens: count(row.completion_tokens),
-            },
+            usage: Usage { prompt_tokens: count(row.prompt_tokens), completion_tokens: count(row.completion_tokens) },
             attempts: u32::try_from(row.attempts).unwrap_or(0),
             is_archived: row.is_archived,
         }))

@@ -25,9 +25,11 @@ impl Join {
         let session_id = session_id(payload)?;
         let last_seen = match payload.get("lastSeenOffset") {
             None | Some(Value::Null) => None,
-            Some(value) => Some(Offset::new(value.as_u64().ok_or_else(|| {
-                PayloadError("lastSeenOffset: must be a whole number from 0".to_owned())
-            })?)),
+            Some(value) => Some(Offset::new(
+                value
+                    .as_u64()
+                    .ok_or_else(|| PayloadError("lastSeenOffset: must be a whole number from 0".to_owned()))?,
+            )),
         };
         Ok(Self { session_id, last_seen })
     }

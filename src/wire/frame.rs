@@ -152,8 +152,7 @@ impl Frame {
             error: Option<String>,
         }
         let Event { session_id, offset, kind, message, data, .. } = &self.event;
-        let ending: Ending =
-            data.as_ref().and_then(|data| serde_json::from_str(data.get()).ok()).unwrap_or_default();
+        let ending: Ending = data.as_ref().and_then(|data| serde_json::from_str(data.get()).ok()).unwrap_or_default();
         let success = *kind == EventType::SessionCompleted;
         let error = if success { None } else { Some(ending.error.as_deref().unwrap_or(message)) };
         to_json(&Complete {

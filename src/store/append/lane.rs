@@ -30,7 +30,9 @@ enum Outcome {
     /// The statement itself failed; nothing was written.
     Rejected(sqlx::Error),
     /// Nothing was written, or nobody can say.
-    Lost { in_flight: bool },
+    Lost {
+        in_flight: bool,
+    },
 }
 
 impl Lane {
@@ -118,12 +120,7 @@ impl Lane {
     }
 
     /// One try. `in_flight` says whether an earlier try may have been committed without our hearing of it.
-    async fn attempt(
-        &mut self,
-        append_id: Uuid,
-        groups: &[Group],
-        in_flight: &mut bool,
-    ) -> Result<Bases, sqlx::Error> {
+    async fn attempt(&mut self, append_id: Uuid, groups: &[Group], in_flight: &mut bool) -> Result<Bases, sqlx::Error> {
         let connection = match &mut self.connection {
             Some(connection) => connection,
             none => none.insert(PgConnection::connect_with(&lane_options(&self.store.connect)).await?),
@@ -210,11 +207,7 @@ fn lane_options(options: &PgConnectOptions) -> PgConnectOptions {
 }
 
 /// The statement alone where it suffices; a transaction where courses are projected too.
-async fn write_once(
-    connection: &mut PgConnection,
-    append_id: Uuid,
-    groups: &[Group],
-) -> Result<Bases, sqlx::Error> {
+async fn write_once(connection: &mut PgConnection, append_id: Uuid, groups: &[Group]) -> Result<Bases, sqlx::Error> {
     if groups.iter().all(|group| group.delta.counts.course_generated == 0) {
         return statement::append(connection, append_id, groups).await;
     }
@@ -236,11 +229,7 @@ async fn write_once(
 
 /// What became of a batch whose commit was not answered: its mark is on the rows, or it is not there. The row locks
 /// wait for a transaction that is still under way.
-async fn resolve(
-    connection: &mut PgConnection,
-    append_id: Uuid,
-    groups: &[Group],
-) -> Result<Bases, sqlx::Error> {
+async fn resolve(connection: &mut PgConnection, append_id: Uuid, groups: &[Group]) -> Result<Bases, sqlx::Error> {
     let ids: Vec<Uuid> = groups.iter().map(|group| group.session_id.as_uuid()).collect();
     let rows = sqlx::query!(
         r#"with locked as (

@@ -103,6 +103,12 @@ impl Appender {
         Self { lanes: senders }
     }
 
+    /// An appender without lanes: for describing what would use it.
+    #[must_use]
+    pub fn idle() -> Self {
+        Self { lanes: Arc::new([mpsc::channel(1).0]) }
+    }
+
     /// Appends the drafts, in order and next to each other, and returns once they are durable. Waits for at most
     /// `patience` while the database is away.
     ///

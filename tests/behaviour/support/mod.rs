@@ -1,5 +1,9 @@
-//! What the tests run beside the service: a model server, a server that answers exactly what it is told, and ears for the log.
+//! What the tests drive the service with.
 
-pub(crate) mod aimock;
-pub(crate) mod logs;
-pub(crate) mod scripted;
+pub mod aimock;
+pub mod api;
+pub mod database;
+pub mod logs;
+pub mod scripted;
+pub mod service;
+pub mod socket;

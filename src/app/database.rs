@@ -1,0 +1,145 @@
+//! The database that a command works on: the one it was given, or the private one.
+
+use std::{path::PathBuf, str::FromStr, time::Duration};
+
+use anyhow::Context;
+use sqlx::postgres::PgConnectOptions;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    config::DatabaseArgs,
+    postgres::{self, ClusterError, PrivateCluster},
+    store::{Store, StoreOptions},
+};
+
+/// How long a caller waits for a connection before it is told that the database is away.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Pause before a private PostgreSQL that ended by itself is started again.
+const RESTART_PAUSE: Duration = Duration::from_millis(200);
+
+/// An open database.
+pub struct Database {
+    pub store: Store,
+    /// A direct way to the database, for LISTEN.
+    pub listen_options: PgConnectOptions,
+    cluster: Option<(PrivateCluster, PathBuf)>,
+}
+
+/// Stops the private PostgreSQL, where there is one, once nobody needs it any more.
+pub struct Stopper {
+    stop: CancellationToken,
+    keeper: Option<JoinHandle<()>>,
+}
+
+impl Database {
+    /// Connects to the database that the settings name, or starts the private one. Beside a running service that has started
+    /// it, its PostgreSQL is used.
+    ///
+    /// # Errors
+    ///
+    /// In words that say what to do.
+    pub async fn open(args: &DatabaseArgs) -> anyhow::Result<Self> {
+        let (connect, cluster) = match &args.database_url {
+            Some(url) => (parse(url).context("DATABASE_URL")?, None),
+            None => private(&args.data_dir).await?,
+        };
+        let listen_options = match &args.listen_database_url {
+            Some(url) => parse(url).context("--listen-database-url")?,
+            None => connect.clone(),
+        };
+        let place = describe(&connect);
+        let options = StoreOptions {
+            connect,
+            connections_max: args.database_connections,
+            acquire_timeout: ACQUIRE_TIMEOUT,
+            partition_width: args.partition_width,
+        };
+        let store =
+            Store::connect(options).await.with_context(|| format!("cannot connect to PostgreSQL at {place}"))?;
+        Ok(Self { store, listen_options, cluster })
+    }
+
+    /// Starts the private PostgreSQL again whenever it ends by itself, until it is stopped.
+    pub fn keep_running(self) -> Stopper {
+        let stop = CancellationToken::new();
+        let keeper = self.cluster.map(|(cluster, data_dir)| tokio::spawn(keep(cluster, data_dir, stop.clone())));
+        Stopper { stop, keeper }
+    }
+
+    /// For commands that are done: closes the pool and stops what was started.
+    pub async fn close(self) {
+        self.store.close().await;
+        if let Some((cluster, _)) = self.cluster {
+            report(cluster.stop().await);
+        }
+    }
+}
+
+impl Stopper {
+    /// Stops it and waits until it has stopped.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        if let Some(keeper) = self.keeper {
+            let _ = keeper.await;
+        }
+    }
+}
+
+async fn keep(mut cluster: PrivateCluster, data_dir: PathBuf, stop: CancellationToken) {
+    loop {
+        let ended = tokio::select! {
+            () = stop.cancelled() => {
+                report(cluster.stop().await);
+                return;
+            }
+            ended = cluster.exited() => ended,
+        };
+        tracing::error!(error = %ended, "the private PostgreSQL ended by itself and is started again");
+        cluster = loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(RESTART_PAUSE) => {}
+            }
+            match PrivateCluster::start(&data_dir).await {
+                Ok(cluster) => break cluster,
+                Err(error) => tracing::error!(%error, "the private PostgreSQL does not start"),
+            }
+        };
+    }
+}
+
+fn report(stopped: Result<(), ClusterError>) {
+    if let Err(error) = stopped {
+        tracing::warn!(%error, "the private PostgreSQL did not stop cleanly");
+    }
+}
+
+async fn private(data_dir: &std::path::Path) -> anyhow::Result<(PgConnectOptions, Option<(PrivateCluster, PathBuf)>)> {
+    match PrivateCluster::start(data_dir).await {
+        Ok(cluster) => {
+            let connect = cluster.connect_options(postgres::DATABASE);
+            Ok((connect, Some((cluster, data_dir.to_owned()))))
+        }
+        Err(error @ ClusterError::InUse { .. }) => {
+            let _ = error;
+            Ok((PrivateCluster::connect_options_beside(data_dir, postgres::DATABASE)?, None))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// What may be said of an address: everything but the password.
+fn describe(options: &PgConnectOptions) -> String {
+    let host = options.get_socket().map_or_else(
+        || format!("{}:{}", options.get_host(), options.get_port()),
+        |socket| socket.display().to_string(),
+    );
+    format!("{host}, database {}, user {}", options.get_database().unwrap_or("(default)"), options.get_username())
+}
+
+/// sqlx's error would repeat the URL, and with it the password.
+fn parse(url: &str) -> anyhow::Result<PgConnectOptions> {
+    PgConnectOptions::from_str(url)
+        .map_err(|_| anyhow::anyhow!("not a PostgreSQL URL; write it like postgres://user:password@host:5432/database"))
+}

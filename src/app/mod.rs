@@ -1,0 +1,241 @@
+//! The only wiring: which rooms a node is made of, in what order they start, and in what order they stop.
+
+mod database;
+mod listen;
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use anyhow::{Context, bail};
+use poem::{Route, Server};
+use poem_openapi::{OpenApi, OpenApiService};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    task::JoinSet,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use uuid::Uuid;
+
+use crate::{
+    config::{ModelArgs, ProviderKind, ServeArgs},
+    feed::{Feed, ListenerOptions},
+    generation::{Captures, Generation, Runner, RunnerOptions},
+    http::{self, AllowedOrigins, Http},
+    jobs::{self, JobOptions},
+    provider::{Offline, OpenAi, OpenAiOptions, Provider},
+    push::{self, Push},
+    store::{Appender, Store},
+    telemetry,
+};
+
+pub use database::Database;
+
+const PROBE_EVERY: Duration = Duration::from_secs(5);
+/// How long connections and requests may take to end once the node stops.
+const DRAIN_MAX: Duration = Duration::from_secs(5);
+
+/// Runs a node until it is told to stop by SIGTERM or SIGINT.
+///
+/// # Errors
+///
+/// When it cannot start, or a part of it ends that should not.
+pub async fn serve(args: ServeArgs) -> anyhow::Result<()> {
+    let captures = Captures::default();
+    telemetry::init_logging(&args.log, &captures)?;
+    let prometheus = telemetry::init_metrics()?;
+    let provider = provider(&args.model)?;
+    let origins =
+        AllowedOrigins::parse(&args.http.cors_origins, args.http.bind.ip().is_loopback()).context("--cors-origin")?;
+    let mut terminated = signal(SignalKind::terminate())?;
+    let mut interrupted = signal(SignalKind::interrupt())?;
+
+    let database = Database::open(&args.database).await?;
+    let store = database.store.clone();
+    store.migrate().await?;
+    store.ensure_partitions_ahead(1).await?;
+
+    let node = Uuid::new_v4();
+    let feed = Feed::new(store.clone(), node);
+    let on_commit: crate::store::append::OnCommit = {
+        let feed = feed.clone();
+        Arc::new(move |batch| feed.committed(batch))
+    };
+    let mut lanes = JoinSet::new();
+    let appender = Appender::start(&store, usize::from(args.database.append_lanes), &on_commit, &mut lanes);
+    let generation = Generation::new(store.clone(), appender, node, args.runs.max_queued);
+    let runner = Runner::new(generation.clone(), feed.clone(), provider, captures, runner_options(&args));
+
+    // What stops first and what last: see `Shutdown`.
+    let shutdown = Shutdown::default();
+    let push = Push { feed: feed.clone(), connections: TaskTracker::new(), shutdown: shutdown.connections.clone() };
+    let http = Http {
+        store: store.clone(),
+        feed: feed.clone(),
+        generation,
+        metrics: Arc::new(move || prometheus.render()),
+        stopping: shutdown.runs.clone(),
+    };
+
+    let acceptor = listen::bind(args.http.bind)?;
+    let address = acceptor.address();
+    let endpoint = endpoint(http, push.clone(), origins);
+
+    let mut roots = JoinSet::new();
+    roots.spawn(named("runs", runner.run(shutdown.runs.clone())));
+    roots.spawn(named("notifier", feed.clone().run_notifier(shutdown.log.clone())));
+    roots.spawn(named("sweep", feed.clone().run_sweep(shutdown.log.clone())));
+    let listener = ListenerOptions { connect: database.listen_options.clone(), probe_every: PROBE_EVERY };
+    roots.spawn(named("listener", feed.run_listener(listener, shutdown.log.clone())));
+    let job_options = JobOptions {
+        prune_every: args.jobs.prune_every,
+        session_ttl: args.retention.session_ttl,
+        history_retention: args.retention.history_retention,
+        partition_width: args.database.partition_width,
+    };
+    let jobs = jobs::run(store.clone(), job_options, shutdown.runs.clone());
+    roots.spawn(named("jobs", async move {
+        if let Err(error) = jobs.await {
+            tracing::error!(%error, "the scheduler failed");
+        }
+    }));
+    let stop_serving = shutdown.http.clone();
+    let server = Server::new_with_acceptor(acceptor).run_with_graceful_shutdown(
+        endpoint,
+        async move { stop_serving.cancelled().await },
+        Some(DRAIN_MAX),
+    );
+    roots.spawn(named("http", async move {
+        if let Err(error) = server.await {
+            tracing::error!(%error, "the HTTP server failed");
+        }
+    }));
+
+    let database = database.keep_running();
+    announce(address);
+    let unexpected = tokio::select! {
+        _ = terminated.recv() => None,
+        _ = interrupted.recv() => None,
+        ended = roots.join_next() => Some(ended),
+    };
+    tracing::info!("stopping");
+    shutdown.carry_out(&mut roots, &push, &mut lanes).await;
+    store.close().await;
+    database.stop().await;
+    match unexpected {
+        None => Ok(()),
+        Some(Some(Ok(name))) => bail!("{name} ended unexpectedly"),
+        Some(Some(Err(error))) => Err(error).context("a part of the node failed"),
+        Some(None) => bail!("the node has no parts"),
+    }
+}
+
+/// The line that scripts and tests wait for.
+fn announce(address: SocketAddr) {
+    use std::io::Write;
+    let mut stdout = std::io::stdout();
+    // A closed stdout is no reason not to serve.
+    let _ = writeln!(stdout, "listening on http://{address}");
+    let _ = stdout.flush();
+}
+
+async fn named(name: &'static str, task: impl Future<Output = ()>) -> &'static str {
+    task.await;
+    name
+}
+
+/// The order of stopping. Each stage is over before the next begins.
+#[derive(Default)]
+struct Shutdown {
+    /// No new runs; those under way get their grace period and are handed back. The node is no longer ready.
+    runs: CancellationToken,
+    /// Clients are told to reconnect, elsewhere.
+    connections: CancellationToken,
+    /// No new requests.
+    http: CancellationToken,
+    /// What moved is told to other nodes one last time.
+    log: CancellationToken,
+}
+
+impl Shutdown {
+    async fn carry_out(self, roots: &mut JoinSet<&'static str>, push: &Push, lanes: &mut JoinSet<()>) {
+        self.runs.cancel();
+        wait_for(roots, &["runs", "jobs"]).await;
+        self.connections.cancel();
+        self.http.cancel();
+        push.connections.close();
+        let _ = tokio::time::timeout(DRAIN_MAX, push.connections.wait()).await;
+        wait_for(roots, &["http"]).await;
+        self.log.cancel();
+        wait_for(roots, &["notifier", "sweep", "listener"]).await;
+        roots.shutdown().await;
+        // Their senders went with the parts above; what was queued is written.
+        let _ = tokio::time::timeout(DRAIN_MAX, async { while lanes.join_next().await.is_some() {} }).await;
+    }
+}
+
+/// Waits for the named parts; those that are not there any more have ended before.
+async fn wait_for(roots: &mut JoinSet<&'static str>, names: &[&str]) {
+    let mut missing = names.len();
+    let wait = async {
+        while missing > 0 {
+            match roots.join_next().await {
+                Some(Ok(name)) if names.contains(&name) => missing -= 1,
+                Some(_) => {}
+                None => return,
+            }
+        }
+    };
+    // A part that ended before it was told to would be waited for in vain.
+    if tokio::time::timeout(4 * DRAIN_MAX, wait).await.is_err() {
+        tracing::warn!(parts = ?names, "did not stop in time");
+    }
+}
+
+fn runner_options(args: &ServeArgs) -> RunnerOptions {
+    RunnerOptions {
+        running_max: args.runs.max_running,
+        lease_ttl: args.runs.lease_ttl,
+        grace: args.runs.shutdown_grace,
+        run: crate::generation::RunOptions {
+            calls_max: usize::from(args.runs.calls_per_run),
+            tries_max: args.runs.tries_per_step,
+            attempts_max: args.runs.attempts_per_run,
+        },
+    }
+}
+
+/// The provider that was asked for; without a word, `openai` where there is a key.
+fn provider(args: &ModelArgs) -> anyhow::Result<Arc<dyn Provider>> {
+    let key = std::env::var("OPENAI_API_KEY").ok().filter(|key| !key.trim().is_empty());
+    let kind = args.provider.unwrap_or(if key.is_some() { ProviderKind::Openai } else { ProviderKind::Offline });
+    Ok(match kind {
+        ProviderKind::Offline => Arc::new(Offline::new(args.offline_pace)),
+        ProviderKind::Openai => Arc::new(OpenAi::new(OpenAiOptions {
+            api_key: key.map(Into::into),
+            base_url: args.openai_base_url.clone(),
+            model: args.openai_model.clone(),
+            call_timeout: args.call_timeout,
+            ..OpenAiOptions::default()
+        })?),
+    })
+}
+
+fn endpoint(http: Http, push: Push, origins: AllowedOrigins) -> impl poem::IntoEndpoint {
+    let transports = Route::new().at("/ws", push::websocket::route(push.clone()));
+    http::routes(transports, service(http, push), origins)
+}
+
+fn service(http: Http, push: Push) -> OpenApiService<impl OpenApi, ()> {
+    http::service(http, push::sse::SseApi { push })
+}
+
+/// The OpenAPI document. Describing takes no database: the store is never asked.
+#[must_use]
+pub fn openapi_document() -> String {
+    let store = Store::unconnected();
+    let feed = Feed::new(store.clone(), Uuid::nil());
+    let appender = Appender::idle();
+    let generation = Generation::new(store.clone(), appender, Uuid::nil(), 0);
+    let push = Push { feed: feed.clone(), connections: TaskTracker::new(), shutdown: CancellationToken::new() };
+    let http = Http { store, feed, generation, metrics: Arc::new(String::new), stopping: CancellationToken::new() };
+    http::document(&service(http, push))
+}

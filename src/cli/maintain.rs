@@ -1,0 +1,98 @@
+//! Commands of the person who looks after the database. They work beside a running service as well.
+
+use std::process::ExitCode;
+
+use clap::Args;
+
+use crate::{
+    app::Database,
+    config::{DatabaseArgs, RetentionArgs},
+    event::SessionId,
+    store::{Difference, Pruned, Store},
+};
+
+/// Sessions that are read at a time.
+const PAGE: usize = 500;
+
+#[derive(Debug, Args)]
+pub struct MigrateArgs {
+    #[command(flatten)]
+    database: DatabaseArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct PruneArgs {
+    #[command(flatten)]
+    database: DatabaseArgs,
+    #[command(flatten)]
+    retention: RetentionArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct RebuildArgs {
+    #[command(flatten)]
+    database: DatabaseArgs,
+
+    /// Only compare; exit with 1 when there is a difference
+    #[arg(long)]
+    check: bool,
+}
+
+/// # Errors
+///
+/// When the database cannot be reached or a migration fails.
+pub async fn migrate(args: MigrateArgs) -> anyhow::Result<ExitCode> {
+    let database = Database::open(&args.database).await?;
+    let done = database.store.migrate().await;
+    database.close().await;
+    done?;
+    println!("the schema is up to date");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// # Errors
+///
+/// When the database cannot be reached.
+pub async fn prune(args: PruneArgs) -> anyhow::Result<ExitCode> {
+    let database = Database::open(&args.database).await?;
+    let pruned = database.store.prune(args.retention.session_ttl, args.retention.history_retention).await;
+    database.close().await;
+    let Pruned { expired, archived, dropped, is_elsewhere } = pruned?;
+    if is_elsewhere {
+        println!("another process is pruning; nothing was done");
+    } else {
+        println!("sessions expired: {expired}, partitions archived: {archived}, partitions dropped: {dropped}");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// # Errors
+///
+/// When the database cannot be reached.
+pub async fn rebuild(args: RebuildArgs) -> anyhow::Result<ExitCode> {
+    let database = Database::open(&args.database).await?;
+    let outcome = rebuild_all(&database.store, !args.check).await;
+    database.close().await;
+    let (sessions, differences) = outcome?;
+    let verb = if args.check { "compared" } else { "rebuilt" };
+    println!("sessions {verb}: {sessions}, differences: {differences}");
+    Ok(if args.check && differences > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+async fn rebuild_all(store: &Store, repair: bool) -> anyhow::Result<(usize, usize)> {
+    let (mut sessions, mut differences) = (0, 0);
+    let mut after: Option<SessionId> = None;
+    loop {
+        let ids = store.session_ids_after(after, PAGE).await?;
+        let Some(last) = ids.last().copied() else { return Ok((sessions, differences)) };
+        after = Some(last);
+        for session_id in ids {
+            let found: Vec<Difference> = store.rebuild_session(session_id, repair).await?;
+            for difference in &found {
+                println!("{difference}");
+            }
+            sessions += 1;
+            differences += found.len();
+        }
+    }
+}

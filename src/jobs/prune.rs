@@ -1,0 +1,34 @@
+//! Expires ended sessions, moves their partitions to the archive, drops what is older than the retention.
+
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use super::JobOptions;
+use crate::store::{Pruned, Store};
+
+pub(super) async fn run(store: Store, options: JobOptions, due: Arc<Notify>, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = due.notified() => {}
+        }
+        match store.prune(options.session_ttl, options.history_retention).await {
+            Ok(pruned) => report(pruned),
+            Err(error) => tracing::warn!(%error, "pruning was cut short; the next pass goes on with it"),
+        }
+    }
+}
+
+fn report(pruned: Pruned) {
+    let Pruned { expired, archived, dropped, is_elsewhere } = pruned;
+    metrics::counter!("coursestream_sessions_expired_total").increment(expired);
+    metrics::counter!("coursestream_partitions_archived_total").increment(archived);
+    metrics::counter!("coursestream_partitions_dropped_total").increment(dropped);
+    if is_elsewhere {
+        tracing::debug!("another node is pruning");
+    } else if expired + archived + dropped > 0 {
+        tracing::info!(expired, archived, dropped, "pruned");
+    }
+}

@@ -1,0 +1,79 @@
+//! A database of its own for every test, in one private PostgreSQL for all of them.
+
+use std::{
+    path::PathBuf,
+    sync::{
+        OnceLock,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+use coursestream::postgres::PrivateCluster;
+use sqlx::{ConnectOptions, Connection, Executor, PgConnection, postgres::PgConnectOptions};
+
+use super::service;
+
+/// The cluster, and the name of a migrated database in it that new ones are copied from. It lives as long as this process; its
+/// end shuts it down.
+struct Shared {
+    admin: PgConnectOptions,
+    socket_dir: PathBuf,
+}
+
+const TEMPLATE: &str = "template_coursestream";
+
+fn shared() -> &'static Shared {
+    static SHARED: OnceLock<Shared> = OnceLock::new();
+    SHARED.get_or_init(|| {
+        // A thread and a runtime of their own: tests bring theirs along, and those end with the tests.
+        std::thread::spawn(|| {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(start())
+        })
+        .join()
+        .unwrap()
+    })
+}
+
+async fn start() -> Shared {
+    let dir = std::env::temp_dir().join(format!("coursestream-tests-{}", std::process::id()));
+    let cluster = PrivateCluster::start(&dir).await.expect("a private PostgreSQL for the tests");
+    let admin = cluster.connect_options("postgres");
+    let mut connection = admin.connect().await.unwrap();
+    connection.execute("create database template_coursestream").await.unwrap();
+    connection.close().await.unwrap();
+    let socket_dir = cluster.socket_dir().to_owned();
+    let shared = Shared { admin, socket_dir };
+    service::run(&["migrate", "--database-url", &url(&shared, TEMPLATE)]).await;
+    // Dropping it would stop it.
+    std::mem::forget(cluster);
+    shared
+}
+
+fn url(shared: &Shared, name: &str) -> String {
+    format!("postgres://coursestream@localhost/{name}?host={}", shared.socket_dir.display())
+}
+
+/// A migrated, empty database.
+pub struct Database {
+    pub url: String,
+    options: PgConnectOptions,
+}
+
+impl Database {
+    pub async fn create() -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let shared = tokio::task::spawn_blocking(shared).await.unwrap();
+        let name = format!("test_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+        let mut connection = shared.admin.connect().await.unwrap();
+        let create = format!("create database {name} template {TEMPLATE}");
+        connection.execute(sqlx::AssertSqlSafe(create)).await.unwrap();
+        connection.close().await.unwrap();
+        Self { url: url(shared, &name), options: shared.admin.clone().database(&name) }
+    }
+
+    /// A connection as the database's owner.
+    pub async fn connect(&self) -> PgConnection {
+        self.options.connect().await.unwrap()
+    }
+}

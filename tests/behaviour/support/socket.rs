@@ -1,0 +1,102 @@
+//! A client of the native WebSocket that keeps account of what it receives.
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, tungstenite::Message};
+
+use super::service::{PATIENCE, Service};
+
+pub struct Socket {
+    stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
+}
+
+/// A frame from the server.
+#[derive(Clone, Debug)]
+pub struct Received {
+    pub event: String,
+    pub data: Value,
+}
+
+impl Received {
+    pub fn is_complete(&self) -> bool {
+        self.event == "course_generation_complete"
+    }
+
+    /// The offset of an event of the log; `None` for a status or an error.
+    pub fn offset(&self) -> Option<u64> {
+        match self.event.as_str() {
+            "course_generation_update" | "course_generation_complete" => self.data["offset"].as_u64(),
+            _ => None,
+        }
+    }
+}
+
+impl Socket {
+    pub async fn connect(service: &Service) -> Self {
+        let (stream, _) = tokio_tungstenite::connect_async(service.ws_url()).await.unwrap();
+        Self { stream }
+    }
+
+    pub async fn send_text(&mut self, text: &str) {
+        self.stream.send(Message::text(text)).await.unwrap();
+    }
+
+    pub async fn send(&mut self, event: &str, data: Value) {
+        self.send_text(&json!({"event": event, "data": data}).to_string()).await;
+    }
+
+    pub async fn join(&mut self, session: &str) {
+        self.send("join_session", json!(session)).await;
+    }
+
+    pub async fn join_after(&mut self, session: &str, last_seen: u64) {
+        self.send("join_session", json!({"sessionId": session, "lastSeenOffset": last_seen})).await;
+    }
+
+    /// The next frame; `None` once the connection is closed.
+    pub async fn next(&mut self) -> Option<Received> {
+        loop {
+            let message = tokio::time::timeout(PATIENCE, self.stream.next()).await.expect("a frame comes");
+            match message {
+                Some(Ok(Message::Text(text))) => {
+                    let frame: Value = serde_json::from_str(&text).unwrap();
+                    let event = frame["event"].as_str().unwrap().to_owned();
+                    return Some(Received { event, data: frame["data"].clone() });
+                }
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                Some(Ok(_) | Err(_)) | None => return None,
+            }
+        }
+    }
+
+    /// The next frame, which must be of this event.
+    pub async fn expect(&mut self, event: &str) -> Value {
+        let frame = self.next().await.expect("the connection stays up");
+        assert_eq!(frame.event, event, "{}", frame.data);
+        frame.data
+    }
+
+    /// All events of the log up to and with the terminal one, in the order in which they come.
+    pub async fn until_complete(&mut self) -> Vec<Received> {
+        let mut received = Vec::new();
+        loop {
+            let frame = self.next().await.expect("the connection stays up until the end");
+            assert_ne!(frame.event, "session_error", "{}", frame.data);
+            let is_complete = frame.is_complete();
+            if frame.offset().is_some() {
+                received.push(frame);
+            }
+            if is_complete {
+                return received;
+            }
+        }
+    }
+}
+
+/// Fails unless the offsets are `first`, `first + 1`, … without a hole, a repetition or a swap.
+pub fn assert_contiguous(received: &[Received], first: u64) {
+    let offsets: Vec<u64> = received.iter().map(|frame| frame.offset().unwrap()).collect();
+    let expected: Vec<u64> = (first..).take(offsets.len()).collect();
+    assert_eq!(offsets, expected);
+}
