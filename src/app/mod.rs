@@ -61,7 +61,7 @@ pub async fn serve(args: ServeArgs) -> anyhow::Result<()> {
     };
     let mut lanes = JoinSet::new();
     let appender = Appender::start(&store, usize::from(args.database.append_lanes), &on_commit, &mut lanes);
-    let generation = Generation::new(store.clone(), appender, node, args.runs.max_queued);
+    let generation = Generation::new(store.clone(), appender.clone(), node, args.runs.max_queued);
     let runner = Runner::new(generation.clone(), feed.clone(), provider, captures, runner_options(&args));
 
     // What stops first and what last: see `Shutdown`.
@@ -71,6 +71,7 @@ pub async fn serve(args: ServeArgs) -> anyhow::Result<()> {
         store: store.clone(),
         feed: feed.clone(),
         generation,
+        appender,
         metrics: Arc::new(move || prometheus.render()),
         stopping: shutdown.runs.clone(),
     };
@@ -234,8 +235,8 @@ pub fn openapi_document() -> String {
     let store = Store::unconnected();
     let feed = Feed::new(store.clone(), Uuid::nil());
     let appender = Appender::idle();
-    let generation = Generation::new(store.clone(), appender, Uuid::nil(), 0);
+    let generation = Generation::new(store.clone(), appender.clone(), Uuid::nil(), 0);
     let push = Push { feed: feed.clone(), connections: TaskTracker::new(), shutdown: CancellationToken::new() };
-    let http = Http { store, feed, generation, metrics: Arc::new(String::new), stopping: CancellationToken::new() };
+    let http = Http { store, feed, generation, appender, metrics: Arc::new(String::new), stopping: CancellationToken::new() };
     http::document(&service(http, push))
 }

@@ -94,7 +94,7 @@ pub(super) fn store(error: &StoreError) -> Problem {
 pub(super) fn append(error: &AppendError) -> Problem {
     let code = match error {
         AppendError::NotFound => ErrorCode::SessionNotFound,
-        AppendError::Ended => ErrorCode::SessionEnded,
+        AppendError::Ended | AppendError::Duplicate => ErrorCode::SessionEnded,
         AppendError::Fenced | AppendError::Unavailable | AppendError::OutcomeUnknown => ErrorCode::Unavailable,
         AppendError::Rejected(_) => ErrorCode::Internal,
     };

@@ -10,14 +10,20 @@ mod errors;
 mod generation;
 mod health;
 mod origin;
+mod producers;
 mod raw;
 mod sessions;
+mod strict;
 
 use poem::{Endpoint, EndpointExt, IntoEndpoint, Response, Route, endpoint::make_sync, web::Redirect};
 use poem_openapi::{OpenApi, OpenApiService};
 use tokio_util::sync::CancellationToken;
 
-use crate::{feed::Feed, generation::Generation, store::Store};
+use crate::{
+    feed::Feed,
+    generation::Generation,
+    store::{Appender, Store},
+};
 
 pub use health::Metrics;
 pub use origin::AllowedOrigins;
@@ -28,6 +34,7 @@ pub struct Http {
     pub store: Store,
     pub feed: Feed,
     pub generation: Generation,
+    pub appender: Appender,
     pub metrics: Metrics,
     /// Cancelled once the node is told to stop: it is no longer ready.
     pub stopping: CancellationToken,
@@ -41,6 +48,7 @@ pub fn service<O: OpenApi>(http: Http, others: O) -> OpenApiService<impl OpenApi
     let apis = (
         generation::GenerationApi { http: http.clone() },
         sessions::SessionsApi { http: http.clone() },
+        producers::ProducersApi { http: http.clone() },
         courses::CoursesApi { http: http.clone() },
         health::HealthApi { http },
         others,

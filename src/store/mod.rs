@@ -11,6 +11,7 @@ mod idempotency;
 mod leases;
 mod notify;
 mod partitions;
+mod producers;
 mod rebuild;
 mod sessions;
 
@@ -27,8 +28,9 @@ pub use events::EventPage;
 pub use idempotency::{Idempotency, IdempotencyError};
 pub use leases::{Claim, Renewal};
 pub use partitions::Pruned;
+pub use producers::ProducerMark;
 pub use rebuild::Difference;
-pub use sessions::{NewSession, SessionHead, SessionSummary};
+pub use sessions::{NewSession, OutsideProducer, SessionHead, SessionSummary};
 
 /// The database did not do what was asked. A caller that can wait may try again when [`StoreError::is_transient`].
 #[derive(Debug, thiserror::Error)]

@@ -22,9 +22,17 @@ impl Group {
         Self { session_id: request.session_id, writer: request.writer, requests: vec![request], delta }
     }
 
-    /// Nothing may follow a terminal event, and one statement checks one fence per session.
+    /// Nothing may follow a terminal event, one statement checks one fence per session, and of two appends with one mark the
+    /// second has to find the first committed.
     fn takes(&self, request: &Request) -> bool {
-        self.writer == request.writer && !self.delta.phase.is_some_and(|phase| phase.is_ended())
+        self.writer == request.writer
+            && !self.delta.phase.is_some_and(|phase| phase.is_ended())
+            && (request.mark.is_none() || self.requests.iter().all(|earlier| earlier.mark != request.mark))
+    }
+
+    /// Whether the append statement writes all of it.
+    pub(super) fn is_plain(&self) -> bool {
+        self.delta.counts.course_generated == 0 && self.requests.iter().all(|request| request.mark.is_none())
     }
 
     fn push(&mut self, request: Request) {

@@ -3,6 +3,7 @@
 use std::{collections::VecDeque, time::Duration};
 
 use backon::BackoffBuilder;
+use chrono::{DateTime, Utc};
 use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
 use tokio::{sync::mpsc, time::Instant};
 use uuid::Uuid;
@@ -14,7 +15,7 @@ use super::{
 };
 use crate::{
     event::{EventType, Offset},
-    store::{Store, courses, is_connection_trouble},
+    store::{Store, courses, is_connection_trouble, producers},
 };
 
 pub(super) struct Lane {
@@ -72,8 +73,15 @@ impl Lane {
                 self.publish(groups, &bases).await;
             }
             Outcome::Rejected(error) if groups.len() == 1 && groups[0].requests.len() == 1 => {
-                tracing::warn!(session.id = %groups[0].session_id, %error, "the database refused an append");
-                refuse(groups, &AppendError::Rejected(error.to_string()));
+                let is_duplicate =
+                    error.as_database_error().is_some_and(|error| error.table() == Some("producer_appends"));
+                let refusal = if is_duplicate {
+                    AppendError::Duplicate
+                } else {
+                    tracing::warn!(session.id = %groups[0].session_id, %error, "the database refused an append");
+                    AppendError::Rejected(error.to_string())
+                };
+                refuse(groups, &refusal);
             }
             // One bad request must not fail its neighbours: each goes alone.
             Outcome::Rejected(_) => {
@@ -206,25 +214,49 @@ fn lane_options(options: &PgConnectOptions) -> PgConnectOptions {
     ])
 }
 
-/// The statement alone where it suffices; a transaction where courses are projected too.
-async fn write_once(connection: &mut PgConnection, append_id: Uuid, groups: &[Group]) -> Result<Bases, sqlx::Error> {
-    if groups.iter().all(|group| group.delta.counts.course_generated == 0) {
+/// The statement alone where it suffices; a transaction where more than events and rows of sessions is written.
+async fn write_once(
+    connection: &mut PgConnection,
+    append_id: Uuid,
+    groups: &[Group],
+) -> Result<Bases, sqlx::Error> {
+    if groups.iter().all(Group::is_plain) {
         return statement::append(connection, append_id, groups).await;
     }
     let mut transaction = connection.begin().await?;
     let bases = statement::append(&mut transaction, append_id, groups).await?;
     for group in groups {
-        let Some((_, at)) = bases.get(&group.session_id) else { continue };
-        for draft in group.requests.iter().flat_map(|request| &request.drafts) {
-            if draft.kind == EventType::CourseGenerated
-                && let Some(course) = courses::carried(draft.data.as_deref())
-            {
-                courses::insert(&mut transaction, group.session_id, &course, *at).await?;
-            }
+        if let Some((base, at)) = bases.get(&group.session_id) {
+            write_rest(&mut transaction, group, *base, *at).await?;
         }
     }
     transaction.commit().await?;
     Ok(bases)
+}
+
+/// Courses, and the marks of outside producers.
+async fn write_rest(
+    connection: &mut PgConnection,
+    group: &Group,
+    base: Offset,
+    at: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    let mut last = base;
+    for request in &group.requests {
+        let first = last.next();
+        last = last.plus(request.drafts.len() as u64);
+        if let Some(mark) = &request.mark {
+            producers::insert_mark(connection, group.session_id, mark, Appended { first, last }).await?;
+        }
+        for draft in &request.drafts {
+            if draft.kind == EventType::CourseGenerated
+                && let Some(course) = courses::carried(draft.data.as_deref())
+            {
+                courses::insert(connection, group.session_id, &course, at).await?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// What became of a batch whose commit was not answered: its mark is on the rows, or it is not there. The row locks

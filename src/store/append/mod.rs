@@ -25,7 +25,7 @@ use tokio::{
 
 use crate::{
     event::{Draft, Event, Offset, SessionId},
-    store::Store,
+    store::{ProducerMark, Store},
 };
 
 /// Who appends, and by what right.
@@ -58,6 +58,9 @@ pub enum AppendError {
     /// The connection broke during the commit and the database could not be asked what became of it.
     #[error("the connection to the database broke during the commit; the events may have been written")]
     OutcomeUnknown,
+    /// An append with this producer mark is in the log already.
+    #[error("an append of this Producer-Id and Producer-Seq is in the log already")]
+    Duplicate,
     #[error("the database refused the events: {0}")]
     Rejected(String),
 }
@@ -76,6 +79,7 @@ struct Request {
     session_id: SessionId,
     writer: Writer,
     drafts: Vec<Draft>,
+    mark: Option<ProducerMark>,
     give_up_at: Instant,
     reply: oneshot::Sender<Result<Appended, AppendError>>,
 }
@@ -122,10 +126,26 @@ impl Appender {
         drafts: Vec<Draft>,
         patience: Duration,
     ) -> Result<Appended, AppendError> {
+        self.append_marked(session_id, writer, drafts, None, patience).await
+    }
+
+    /// The same, with a mark that no other append of the session may have.
+    ///
+    /// # Errors
+    ///
+    /// [`AppendError::Duplicate`] where the log has an append with this mark.
+    pub async fn append_marked(
+        &self,
+        session_id: SessionId,
+        writer: Writer,
+        drafts: Vec<Draft>,
+        mark: Option<ProducerMark>,
+        patience: Duration,
+    ) -> Result<Appended, AppendError> {
         debug_assert!(!drafts.is_empty(), "an append has at least one event");
         let (reply, answer) = oneshot::channel();
         let give_up_at = Instant::now() + patience;
-        let request = Request { session_id, writer, drafts, give_up_at, reply };
+        let request = Request { session_id, writer, drafts, mark, give_up_at, reply };
         let lane = &self.lanes[self.lane_of(session_id)];
         match tokio::time::timeout_at(give_up_at, lane.send(request)).await {
             Ok(Ok(())) => answer.await.unwrap_or(Err(AppendError::OutcomeUnknown)),
