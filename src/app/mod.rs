@@ -237,6 +237,7 @@ pub fn openapi_document() -> String {
     let appender = Appender::idle();
     let generation = Generation::new(store.clone(), appender.clone(), Uuid::nil(), 0);
     let push = Push { feed: feed.clone(), connections: TaskTracker::new(), shutdown: CancellationToken::new() };
-    let http = Http { store, feed, generation, appender, metrics: Arc::new(String::new), stopping: CancellationToken::new() };
+    let http =
+        Http { store, feed, generation, appender, metrics: Arc::new(String::new), stopping: CancellationToken::new() };
     http::document(&service(http, push))
 }

@@ -86,14 +86,17 @@ impl Tail {
         if last.is_terminal() {
             self.has_ended.store(true, Ordering::Relaxed);
         }
+        self.keep(frames);
+        self.moved_to(offset);
+    }
+
+    fn keep(&self, frames: Vec<Arc<Frame>>) {
         let mut state = self.state();
-        state.recent.extend(frames);
-        if self.has_ended() {
-            // The phase has changed: a join must not be told the old one.
+        if frames.iter().any(|frame| !frame.event().kind.is_stream_message()) {
+            // The status has changed: a join must not be told the old one.
             state.head = None;
         }
-        drop(state);
-        self.moved_to(offset);
+        state.recent.extend(frames);
     }
 
     pub(super) fn moved_to(&self, last: Offset) {
@@ -121,7 +124,7 @@ impl Tail {
         };
         let frames = page.await?;
         if is_near {
-            self.state().recent.extend(frames.to_vec());
+            self.keep(frames.to_vec());
         }
         let behind: Vec<Arc<Frame>> =
             frames.iter().filter(|frame| frame.offset() > cursor).take(limit).cloned().collect();

@@ -213,10 +213,9 @@ impl ProducersApi {
             Err(problem) => Err(problem),
         };
         match appended {
-            Ok(Appended { first, last }) => AppendAnswer::Appended(Json(AppendedMessages {
-                first_offset: first.get(),
-                last_offset: last.get(),
-            })),
+            Ok(Appended { first, last }) => {
+                AppendAnswer::Appended(Json(AppendedMessages { first_offset: first.get(), last_offset: last.get() }))
+            }
             Err(problem) => {
                 let answer = match problem.status {
                     400 => AppendAnswer::BadRequest,
@@ -314,18 +313,15 @@ impl ProducersApi {
             return appended.map_err(|error| refusal(&error));
         };
         // The usual retry comes after its first try was committed, perhaps after the end of the session.
-        let find = || async {
-            self.http.store.find_marked(session_id, &mark).await.map_err(|error| errors::store(&error))
-        };
+        let find =
+            || async { self.http.store.find_marked(session_id, &mark).await.map_err(|error| errors::store(&error)) };
         if let Some(appended) = find().await? {
             return Ok(appended);
         }
         match appender.append_marked(session_id, Writer::Producer, drafts, Some(mark.clone()), PATIENCE).await {
             Ok(appended) => Ok(appended),
             // Another try with the same mark was faster, and may have ended the session since.
-            Err(error @ (AppendError::Duplicate | AppendError::Ended)) => {
-                find().await?.ok_or_else(|| refusal(&error))
-            }
+            Err(error @ (AppendError::Duplicate | AppendError::Ended)) => find().await?.ok_or_else(|| refusal(&error)),
             Err(error) => Err(refusal(&error)),
         }
     }
@@ -333,8 +329,7 @@ impl ProducersApi {
     async fn check_token(&self, session_id: SessionId, authorization: &str) -> Result<(), Problem> {
         let refused = || Problem::new(ErrorCode::Unauthorized, "Authorization: the write token is not this session's");
         let token = authorization.strip_prefix("Bearer ").ok_or_else(refused)?;
-        let expected =
-            self.http.store.find_write_token(session_id).await.map_err(|error| errors::store(&error))?;
+        let expected = self.http.store.find_write_token(session_id).await.map_err(|error| errors::store(&error))?;
         match expected {
             None => Err(errors::no_session()),
             // Hashes are compared, so the time it takes tells nothing of the token.

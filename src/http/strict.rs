@@ -119,7 +119,9 @@ mod tests {
         assert!(wrong("[]").starts_with("the body: "), "{}", wrong("[]"));
         assert!(wrong("{").starts_with("the body must be JSON: "));
         assert!(wrong("").starts_with("the body must be JSON: "));
-        assert!(wrong(r#"{"topic":"x","user_id":"11111111-1111-4111-8111-111111111111"} x"#)
-            .starts_with("the body must be JSON: "));
+        assert!(
+            wrong(r#"{"topic":"x","user_id":"11111111-1111-4111-8111-111111111111"} x"#)
+                .starts_with("the body must be JSON: ")
+        );
     }
 }

@@ -57,10 +57,8 @@ impl Store {
         )
         .fetch_optional(&self.pool)
         .await?;
-        Ok(row.map(|row| Appended {
-            first: Offset::from_i64(row.first_offset),
-            last: Offset::from_i64(row.last_offset),
-        }))
+        Ok(row
+            .map(|row| Appended { first: Offset::from_i64(row.first_offset), last: Offset::from_i64(row.last_offset) }))
     }
 
     /// The hash of the write token of an outside producer's session; `None` where there is no such session, or it is a run of

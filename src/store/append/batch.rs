@@ -2,7 +2,9 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use super::{Request, Writer};
+use tokio::time::Instant;
+
+use super::{AppendError, Request, Writer};
 use crate::{event::SessionId, projection::Delta};
 
 /// Events of one commit. Past this, a larger batch only makes those in it wait longer.
@@ -30,16 +32,36 @@ impl Group {
             && (request.mark.is_none() || self.requests.iter().all(|earlier| earlier.mark != request.mark))
     }
 
+    /// Tells those whose patience is over. While nobody knows whether the batch was committed, their requests stay in it; else
+    /// they leave it, unwritten.
+    pub(super) fn give_up(&mut self, now: Instant, in_flight: bool) {
+        let error = if in_flight { AppendError::OutcomeUnknown } else { AppendError::Unavailable };
+        for request in self.requests.iter_mut().filter(|request| request.give_up_at <= now) {
+            request.answer(Err(error.clone()));
+        }
+        if !in_flight {
+            self.requests.retain(|request| request.reply.is_some());
+            self.delta = Delta::default();
+            for request in &self.requests {
+                add(&mut self.delta, request);
+            }
+        }
+    }
+
     /// Whether the append statement writes all of it.
     pub(super) fn is_plain(&self) -> bool {
         self.delta.counts.course_generated == 0 && self.requests.iter().all(|request| request.mark.is_none())
     }
 
     fn push(&mut self, request: Request) {
-        for draft in &request.drafts {
-            self.delta.add(draft.kind, &draft.message, draft.data.as_deref().map(|raw| raw.get()));
-        }
+        add(&mut self.delta, &request);
         self.requests.push(request);
+    }
+}
+
+fn add(delta: &mut Delta, request: &Request) {
+    for draft in &request.drafts {
+        delta.add(draft.kind, &draft.message, draft.data.as_deref().map(|raw| raw.get()));
     }
 }
 

@@ -7,6 +7,7 @@
 //! Offsets are contiguous because they are assigned under the session row's lock, which the database holds until the
 //! batch is committed. Nothing is handed on before that.
 
+mod backend;
 mod batch;
 mod lane;
 mod statement;
@@ -81,7 +82,18 @@ struct Request {
     drafts: Vec<Draft>,
     mark: Option<ProducerMark>,
     give_up_at: Instant,
-    reply: oneshot::Sender<Result<Appended, AppendError>>,
+    /// Gone once it was used: a request whose caller was told that its patience is over may still be in a batch whose fate is
+    /// not known.
+    reply: Option<oneshot::Sender<Result<Appended, AppendError>>>,
+}
+
+impl Request {
+    /// Tells the caller, who may have stopped waiting.
+    fn answer(&mut self, answer: Result<Appended, AppendError>) {
+        if let Some(reply) = self.reply.take() {
+            let _ = reply.send(answer);
+        }
+    }
 }
 
 /// Requests that may wait in one lane before further callers wait outside it.
@@ -145,7 +157,7 @@ impl Appender {
         debug_assert!(!drafts.is_empty(), "an append has at least one event");
         let (reply, answer) = oneshot::channel();
         let give_up_at = Instant::now() + patience;
-        let request = Request { session_id, writer, drafts, mark, give_up_at, reply };
+        let request = Request { session_id, writer, drafts, mark, give_up_at, reply: Some(reply) };
         let lane = &self.lanes[self.lane_of(session_id)];
         match tokio::time::timeout_at(give_up_at, lane.send(request)).await {
             Ok(Ok(())) => answer.await.unwrap_or(Err(AppendError::OutcomeUnknown)),
