@@ -3,8 +3,11 @@
 //! Logs go to stderr: a readable message with fields. Fields that recur have one name everywhere: `session.id`,
 //! `event.offset`, `duration_ms`, `error`. Prompts, keys and bodies are never logged.
 
+use std::time::Duration;
+
 use anyhow::Context;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tokio_util::sync::CancellationToken;
 use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::SubscriberInitExt};
 
 use crate::{config::LogArgs, generation::Captures};
@@ -37,4 +40,17 @@ pub fn init_metrics() -> anyhow::Result<PrometheusHandle> {
         .set_buckets_for_metric(Matcher::Suffix("_events".to_owned()), &EVENTS)?
         .install_recorder()
         .context("metrics")
+}
+
+const UPKEEP_EVERY: Duration = Duration::from_secs(5);
+
+/// Folds measured values into their buckets until told to stop. Until that is done every single one is kept, and a node that
+/// nobody scrapes would keep them for ever.
+pub async fn upkeep(prometheus: PrometheusHandle, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(UPKEEP_EVERY) => prometheus.run_upkeep(),
+        }
+    }
 }

@@ -72,7 +72,10 @@ pub async fn serve(args: ServeArgs) -> anyhow::Result<()> {
         feed: feed.clone(),
         generation,
         appender,
-        metrics: Arc::new(move || prometheus.render()),
+        metrics: {
+            let prometheus = prometheus.clone();
+            Arc::new(move || prometheus.render())
+        },
         stopping: shutdown.runs.clone(),
     };
 
@@ -83,6 +86,7 @@ pub async fn serve(args: ServeArgs) -> anyhow::Result<()> {
     let mut roots = JoinSet::new();
     roots.spawn(named("runs", runner.run(shutdown.runs.clone())));
     roots.spawn(named("notifier", feed.clone().run_notifier(shutdown.log.clone())));
+    roots.spawn(named("metrics", telemetry::upkeep(prometheus.clone(), shutdown.log.clone())));
     roots.spawn(named("sweep", feed.clone().run_sweep(shutdown.log.clone())));
     let listener = ListenerOptions { connect: database.listen_options.clone(), probe_every: PROBE_EVERY };
     roots.spawn(named("listener", feed.run_listener(listener, shutdown.log.clone())));
@@ -166,7 +170,7 @@ impl Shutdown {
         let _ = tokio::time::timeout(DRAIN_MAX, push.connections.wait()).await;
         wait_for(roots, &["http"]).await;
         self.log.cancel();
-        wait_for(roots, &["notifier", "sweep", "listener"]).await;
+        wait_for(roots, &["notifier", "sweep", "listener", "metrics"]).await;
         roots.shutdown().await;
         // Their senders went with the parts above; what was queued is written.
         let _ = tokio::time::timeout(DRAIN_MAX, async { while lanes.join_next().await.is_some() {} }).await;

@@ -20,6 +20,9 @@ pub(super) const SESSIONS_MAX: usize = 64;
 const RETRY_MIN: Duration = Duration::from_millis(100);
 const RETRY_MAX: Duration = Duration::from_secs(2);
 
+/// An event that is older than this is being replayed.
+const REPLAY_AGE: Duration = Duration::from_secs(30);
+
 type Chunks = Pin<Box<dyn Stream<Item = Chunk> + Send>>;
 
 struct Joined {
@@ -120,6 +123,7 @@ impl Pump {
 
     fn deliver(&mut self, session_id: SessionId, chunk: Chunk) -> Option<Delivery> {
         let joined = self.joined.get_mut(&session_id)?;
+        measure(&chunk);
         let mut items = Vec::with_capacity(chunk.len() + 1);
         for frame in chunk {
             joined.position = frame.offset();
@@ -143,6 +147,14 @@ impl Joined {
             Status::Running => status != Status::Running,
             Status::Completed | Status::Failed | Status::Cancelled | Status::Expired => false,
         }
+    }
+}
+
+/// How long the newest event of the chunk took from its commit to here; replays are not measured.
+fn measure(chunk: &Chunk) {
+    let newest = chunk.last().map(|frame| chrono::Utc::now() - frame.event().timestamp);
+    if let Some(age) = newest.and_then(|age| age.to_std().ok()).filter(|age| *age < REPLAY_AGE) {
+        metrics::histogram!("coursestream_delivery_seconds").record(age.as_secs_f64());
     }
 }
 
