@@ -66,7 +66,8 @@ fn add(delta: &mut Delta, request: &Request) {
 }
 
 /// Takes what fits into one commit off the queue. What does not (a second writer of a session, an append behind
-/// a terminal event) stays for the next, and so does everything behind it of that session: order is kept.
+/// a terminal event) stays for the next, and so does everything behind it of that session: order is
+/// kept. The groups come in the order of their sessions' ids.
 pub(super) fn take(queue: &mut VecDeque<Request>) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     let mut places: HashMap<SessionId, Option<usize>> = HashMap::new();
@@ -96,5 +97,6 @@ pub(super) fn take(queue: &mut VecDeque<Request>) -> Vec<Group> {
     }
     left.append(queue);
     *queue = left;
+    groups.sort_unstable_by_key(|group| group.session_id);
     groups
 }

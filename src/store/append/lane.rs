@@ -1,6 +1,9 @@
 //! One lane: a queue, a connection of its own, and the loop that commits batch after batch.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{
+    collections::{HashSet, VecDeque},
+    time::Duration,
+};
 
 use backon::BackoffBuilder;
 use chrono::{DateTime, Utc};
@@ -12,10 +15,10 @@ use super::{
     AppendError, Appended, Committed, OnCommit, Request,
     backend::Backend,
     batch::{self, Group},
-    statement::{self, Bases},
+    statement::{self, Bases, Verdict},
 };
 use crate::{
-    event::{EventType, Offset},
+    event::{EventType, Offset, SessionId},
     store::{Store, courses, is_connection_trouble, producers},
 };
 
@@ -36,6 +39,10 @@ pub(super) struct Lane {
 /// How a batch ended.
 enum Outcome {
     Committed(Bases),
+    /// Nothing was written, because only these sessions take what was meant for them.
+    Refused {
+        fit: HashSet<SessionId>,
+    },
     /// The statement itself failed; nothing was written.
     Rejected(sqlx::Error),
     /// Everybody's patience was over, and everybody was told.
@@ -78,6 +85,18 @@ impl Lane {
                 metrics::histogram!("coursestream_append_commit_seconds").record(started.elapsed().as_secs_f64());
                 self.publish(groups, &bases).await;
             }
+            // The others go on without them.
+            Outcome::Refused { fit } => {
+                let (fit, refused): (Vec<_>, Vec<_>) =
+                    groups.into_iter().partition(|group| fit.contains(&group.session_id));
+                for group in refused {
+                    let error = self.reason(&group).await;
+                    refuse(vec![group], &error);
+                }
+                if !fit.is_empty() {
+                    Box::pin(self.commit(fit)).await;
+                }
+            }
             Outcome::Rejected(error) if groups.len() == 1 && groups[0].requests.len() == 1 => {
                 let is_duplicate =
                     error.as_database_error().is_some_and(|error| error.table() == Some("producer_appends"));
@@ -113,7 +132,8 @@ impl Lane {
         loop {
             let attempt = self.attempt(append_id, groups, &mut in_flight);
             let error = match tokio::time::timeout(ATTEMPT_MAX, attempt).await {
-                Ok(Ok(bases)) => return Outcome::Committed(bases),
+                Ok(Ok(Verdict::Written(bases))) => return Outcome::Committed(bases),
+                Ok(Ok(Verdict::Refused { fit })) => return Outcome::Refused { fit },
                 Ok(Err(error)) if !in_flight && !is_connection_trouble(&error) => return Outcome::Rejected(error),
                 Ok(Err(error)) => error.to_string(),
                 Err(_) => "it does not answer".to_owned(),
@@ -134,7 +154,12 @@ impl Lane {
     }
 
     /// One try. `in_flight` says whether an earlier try may have been committed without our hearing of it.
-    async fn attempt(&mut self, append_id: Uuid, groups: &[Group], in_flight: &mut bool) -> Result<Bases, sqlx::Error> {
+    async fn attempt(
+        &mut self,
+        append_id: Uuid,
+        groups: &[Group],
+        in_flight: &mut bool,
+    ) -> Result<Verdict, sqlx::Error> {
         if self.connection.is_none() {
             let mut connection = PgConnection::connect_with(&lane_options(&self.store.connect)).await?;
             // What the lost connection sent may still reach its server process, even now. It must not be written behind
@@ -149,7 +174,7 @@ impl Lane {
         if *in_flight {
             let bases = resolve(connection, append_id, groups).await?;
             if !bases.is_empty() {
-                return Ok(bases);
+                return Ok(Verdict::Written(bases));
             }
         }
         *in_flight = true;
@@ -229,19 +254,21 @@ fn lane_options(options: &PgConnectOptions) -> PgConnectOptions {
 }
 
 /// The statement alone where it suffices; a transaction where more than events and rows of sessions is written.
-async fn write_once(connection: &mut PgConnection, append_id: Uuid, groups: &[Group]) -> Result<Bases, sqlx::Error> {
+async fn write_once(connection: &mut PgConnection, append_id: Uuid, groups: &[Group]) -> Result<Verdict, sqlx::Error> {
     if groups.iter().all(Group::is_plain) {
         return statement::append(connection, append_id, groups).await;
     }
     let mut transaction = connection.begin().await?;
-    let bases = statement::append(&mut transaction, append_id, groups).await?;
-    for group in groups {
-        if let Some((base, at)) = bases.get(&group.session_id) {
-            write_rest(&mut transaction, group, *base, *at).await?;
+    let verdict = statement::append(&mut transaction, append_id, groups).await?;
+    if let Verdict::Written(bases) = &verdict {
+        for group in groups {
+            if let Some((base, at)) = bases.get(&group.session_id) {
+                write_rest(&mut transaction, group, *base, *at).await?;
+            }
         }
     }
     transaction.commit().await?;
-    Ok(bases)
+    Ok(verdict)
 }
 
 /// Courses, and the marks of outside producers.
