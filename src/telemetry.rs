@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing_subscriber::{EnvFilter, Layer, filter::LevelFilter, layer::SubscriberExt, util::SubscriberInitExt};
 
 use crate::{config::LogArgs, generation::Captures};
 
@@ -21,7 +21,11 @@ pub fn init_logging(args: &LogArgs, captures: &Captures) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(&args.log).context("--log: not a valid filter")?;
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let lines = if args.log_json { lines.json().boxed() } else { lines.boxed() };
-    tracing_subscriber::registry().with(captures.layer()).with(lines.with_filter(filter)).try_init()?;
+    // Without a filter of its own the capture would make every library's trace lines be looked at, on every frame.
+    tracing_subscriber::registry()
+        .with(captures.layer().with_filter(LevelFilter::INFO))
+        .with(lines.with_filter(filter))
+        .try_init()?;
     Ok(())
 }
 

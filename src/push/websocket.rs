@@ -9,8 +9,9 @@ use std::{
 };
 
 use futures_util::{
-    SinkExt, StreamExt,
-    stream::{SplitSink, SplitStream},
+    FutureExt, SinkExt, StreamExt,
+    future::BoxFuture,
+    stream::{FuturesUnordered, SplitSink, SplitStream},
 };
 use poem::{RouteMethod, endpoint::make_sync};
 use serde::Deserialize;
@@ -70,11 +71,13 @@ async fn serve(push: Push, socket: Socket) {
     let (sink, stream) = socket.split();
     let (commands, received) = mpsc::channel(COMMANDS_MAX);
     let heard = Heard::new();
-    tokio::select! {
-        () = read(stream, commands, &heard) => {}
-        _ = write(sink, received, Pump::new(push.feed), push.shutdown) => {}
-        () = heard.silence() => {}
-    }
+    // Each is polled only when it is woken itself: a delivery must not cost a look at the socket's other side.
+    let mut parts: FuturesUnordered<BoxFuture<'_, ()>> = FuturesUnordered::new();
+    parts.push(read(stream, commands, &heard).boxed());
+    parts.push(write(sink, received, Pump::new(push.feed), push.shutdown).map(drop).boxed());
+    parts.push(heard.silence().boxed());
+    // The first that ends ends the others.
+    parts.next().await;
 }
 
 /// When the peer was last heard.
