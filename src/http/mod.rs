@@ -14,6 +14,7 @@ mod producers;
 mod raw;
 mod sessions;
 mod strict;
+mod timestamp;
 
 use poem::{Endpoint, EndpointExt, IntoEndpoint, Response, Route, endpoint::make_sync, web::Redirect};
 use poem_openapi::{OpenApi, OpenApiService};
