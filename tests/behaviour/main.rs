@@ -2,6 +2,8 @@
 //! many would take longer than running them.
 #![allow(clippy::unwrap_used, unreachable_pub)]
 
+mod cors;
+mod http;
 mod postgres;
 mod provider;
 mod resume;
