@@ -4,7 +4,9 @@
 
 mod cors;
 mod http;
+mod openapi;
 mod postgres;
 mod provider;
 mod resume;
+mod sql_cache;
 mod support;
