@@ -4,6 +4,7 @@
 
 mod cors;
 mod http;
+mod log;
 mod openapi;
 mod postgres;
 mod provider;

@@ -71,6 +71,21 @@ impl Api {
         tokio::time::timeout(PATIENCE, waited).await.expect("the session gets there")
     }
 
+    /// The same where looking takes a while, or does something.
+    pub async fn wait_for_async(&self, session: &str, wanted: impl AsyncFn(&Value) -> bool) -> Value {
+        let waited = async {
+            loop {
+                let (status, summary) = self.get(&format!("/api/v1/sessions/{session}")).await;
+                assert_eq!(status, StatusCode::OK, "{summary}");
+                if wanted(&summary).await {
+                    return summary;
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, waited).await.expect("the session gets there")
+    }
+
     /// Waits until the session has ended.
     pub async fn wait_for_end(&self, session: &str) -> Value {
         self.wait_for(session, |summary| !summary["endedAt"].is_null()).await
