@@ -8,6 +8,7 @@ mod log;
 mod openapi;
 mod postgres;
 mod provider;
+mod pruning;
 mod resume;
 mod sql_cache;
 mod support;
