@@ -11,7 +11,7 @@ use poem_openapi::{
 };
 use uuid::Uuid;
 
-use super::{Http, errors, raw::Raw};
+use super::{Http, errors, raw::Raw, timestamp};
 use crate::{
     event::{Event, EventType, Offset, SessionId},
     store::SessionSummary,
@@ -36,7 +36,9 @@ struct Summary {
     search_web: bool,
     user_id: Uuid,
     /// When the session was created.
+    #[oai(serialize_with = "timestamp::millis")]
     started_at: DateTime<Utc>,
+    #[oai(serialize_with = "timestamp::millis_if_any")]
     ended_at: Option<DateTime<Utc>>,
     duration_ms: Option<u64>,
     last_offset: u64,

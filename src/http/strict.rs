@@ -66,8 +66,20 @@ impl<'a, T: DeserializeOwned + Send, S: Type> ApiExtractor<'a> for Strict<T, S> 
             None => return Err(ContentTypeError::ExpectContentType.into()),
         }
         let bytes = body.take()?.into_bytes().await?;
+        check_shape(&bytes, &S::schema_ref())?;
         let body = parse(&bytes).map_err(|rule| Error::from_string(rule, StatusCode::BAD_REQUEST))?;
         Ok(Self { body, described_by: PhantomData })
+    }
+}
+
+/// A struct would be read from an array as well, its fields by their order, which nobody was ever told of.
+fn check_shape(bytes: &[u8], described: &MetaSchemaRef) -> Result<()> {
+    let is_array = bytes.trim_ascii_start().starts_with(b"[");
+    match described {
+        MetaSchemaRef::Reference(_) if is_array => {
+            Err(Error::from_string("the body must be a JSON object", StatusCode::BAD_REQUEST))
+        }
+        MetaSchemaRef::Reference(_) | MetaSchemaRef::Inline(_) => Ok(()),
     }
 }
 
@@ -82,6 +94,10 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> std::result::Result<T, String> {
         // Where in the text a wrong value stands is of no use to anybody; its field is.
         let rule = inner.to_string();
         let rule = rule.split(" at line ").next().unwrap_or_default();
+        // `expected struct Name`: the name is ours alone.
+        let rule = rule
+            .split_once("expected struct ")
+            .map_or_else(|| rule.to_owned(), |(found, _)| format!("{found}expected an object"));
         match (rule.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`')), path.as_str()) {
             (Some(field), ".") => format!("{field}: is required"),
             (Some(field), place) => format!("{place}.{field}: is required"),

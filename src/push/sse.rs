@@ -192,7 +192,9 @@ fn refuse(code: ErrorCode, detail: &str) -> StreamAnswer {
         | ErrorCode::Internal
         | ErrorCode::SessionEnded
         | ErrorCode::IdempotencyKeyReused
+        | ErrorCode::MethodNotAllowed
         | ErrorCode::PayloadTooLarge
+        | ErrorCode::UnsupportedMediaType
         | ErrorCode::Unavailable => StreamAnswer::Unavailable(Json(Problem::new(ErrorCode::Unavailable, detail))),
     }
 }

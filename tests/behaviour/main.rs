@@ -2,9 +2,16 @@
 //! many would take longer than running them.
 #![allow(clippy::unwrap_used, unreachable_pub)]
 
+mod append;
+mod cors;
 mod faults;
+mod http;
+mod log;
 mod nodes;
+mod openapi;
 mod postgres;
 mod provider;
+mod pruning;
 mod resume;
+mod sql_cache;
 mod support;

@@ -3,7 +3,10 @@
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, tungstenite::Message};
+use tokio_tungstenite::{
+    MaybeTlsStream, WebSocketStream,
+    tungstenite::{Error, Message, client::IntoClientRequest},
+};
 
 use super::service::{PATIENCE, Service};
 
@@ -38,6 +41,17 @@ impl Socket {
         Self { stream }
     }
 
+    /// The handshake as the page of an origin makes it; the status that it was refused with.
+    pub async fn connect_from(service: &Service, origin: &str) -> Result<Self, u16> {
+        let mut request = service.ws_url().into_client_request().unwrap();
+        request.headers_mut().insert("origin", origin.parse().unwrap());
+        match tokio_tungstenite::connect_async(request).await {
+            Ok((stream, _)) => Ok(Self { stream }),
+            Err(Error::Http(response)) => Err(response.status().as_u16()),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
     pub async fn send_text(&mut self, text: &str) {
         self.stream.send(Message::text(text)).await.unwrap();
     }
@@ -56,14 +70,18 @@ impl Socket {
 
     /// The next frame; `None` once the connection is closed.
     pub async fn next(&mut self) -> Option<Received> {
+        let text = self.next_text().await?;
+        let frame: Value = serde_json::from_str(&text).unwrap();
+        let event = frame["event"].as_str().unwrap().to_owned();
+        Some(Received { event, data: frame["data"].clone() })
+    }
+
+    /// The same, byte for byte.
+    pub async fn next_text(&mut self) -> Option<String> {
         loop {
             let message = tokio::time::timeout(PATIENCE, self.stream.next()).await.expect("a frame comes");
             match message {
-                Some(Ok(Message::Text(text))) => {
-                    let frame: Value = serde_json::from_str(&text).unwrap();
-                    let event = frame["event"].as_str().unwrap().to_owned();
-                    return Some(Received { event, data: frame["data"].clone() });
-                }
+                Some(Ok(Message::Text(text))) => return Some(text.to_string()),
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
                 Some(Ok(_) | Err(_)) | None => return None,
             }
