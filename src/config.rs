@@ -23,7 +23,8 @@ pub struct DatabaseArgs {
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
     pub database_url: Option<String>,
 
-    /// A direct URL to the same database for LISTEN, where --database-url leads through a pooler in transaction mode
+    /// A direct URL to the same database for LISTEN and the append lanes, where --database-url leads through a pooler in
+    /// transaction mode
     #[arg(long, env = "COURSESTREAM_LISTEN_DATABASE_URL", hide_env_values = true, value_name = "URL")]
     pub listen_database_url: Option<String>,
 

@@ -88,7 +88,7 @@ pub async fn serve(args: ServeArgs) -> anyhow::Result<()> {
     roots.spawn(named("notifier", feed.clone().run_notifier(shutdown.log.clone())));
     roots.spawn(named("metrics", telemetry::upkeep(prometheus.clone(), shutdown.log.clone())));
     roots.spawn(named("sweep", feed.clone().run_sweep(shutdown.log.clone())));
-    let listener = ListenerOptions { connect: database.listen_options.clone(), probe_every: PROBE_EVERY };
+    let listener = ListenerOptions { connect: store.direct_options(), probe_every: PROBE_EVERY };
     roots.spawn(named("listener", feed.run_listener(listener, shutdown.log.clone())));
     let job_options = JobOptions {
         prune_every: args.jobs.prune_every,

@@ -337,6 +337,10 @@ fn succeeded(state: &WorkflowState, done: StepDone) -> Draft {
     Draft::new(EventType::Success, done.result.headline(done.key)).with_data(&data)
 }
 
+fn count_call(outcome: &'static str) {
+    metrics::counter!("coursestream_model_calls_total", "outcome" => outcome).increment(1);
+}
+
 /// One step's question.
 struct Ask {
     key: StepKey,
@@ -360,22 +364,24 @@ impl Ask {
                     usage += answer.usage;
                     match read_answer(key, &answer.json) {
                         Ok(result) => {
+                            count_call("valid");
                             let duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
                             let model = answer.model;
                             return Ok(StepDone { key, result, model, usage, tries: try_number, duration_ms });
                         }
                         Err(wrong) => {
+                            count_call("invalid");
                             correction = Some(wrong.clone());
                             (wrong, false)
                         }
                     }
                 }
                 Err(error) => {
+                    count_call("failed");
                     usage += error.usage();
                     (error.to_string(), !error.is_worth_rewording())
                 }
             };
-            metrics::counter!("coursestream_model_answers_refused_total").increment(1);
             if is_final {
                 return Err(StepFailure { key, reason: wrong, usage });
             }

@@ -161,7 +161,7 @@ impl Lane {
         in_flight: &mut bool,
     ) -> Result<Verdict, sqlx::Error> {
         if self.connection.is_none() {
-            let mut connection = PgConnection::connect_with(&lane_options(&self.store.connect)).await?;
+            let mut connection = PgConnection::connect_with(&lane_options(&self.store.direct)).await?;
             // What the lost connection sent may still reach its server process, even now. It must not be written behind
             // the back of a second try.
             if let Some(lost) = self.backend.take() {
