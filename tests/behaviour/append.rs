@@ -19,6 +19,7 @@ use coursestream::{
         AppendError, Appended, Appender, NewSession, OutsideProducer, Store, StoreOptions, Writer, append::OnCommit,
     },
 };
+use futures_util::future::join_all;
 use proptest::{
     prelude::*,
     test_runner::{Config, TestCaseResult, TestRunner},
@@ -243,23 +244,29 @@ impl Running {
         let mut outcomes = Vec::new();
         let mut is_ended = false;
         for step in steps {
-            let (drafts, by) = match step {
+            let appends = match step {
                 Step::TakeOver if self.is_produced => continue,
                 Step::TakeOver => {
                     self.take_over().await;
                     continue;
                 }
-                Step::Append { drafts, by } => (drafts, by),
+                Step::Append(appends) => appends,
             };
             let appender = &self.appenders[number % 2];
-            let result = appender.append(self.session_id, self.writer(by), drafts.clone(), PATIENCE).await;
-            let was_ended = is_alone.then_some(is_ended);
-            if let Ok(appended) = &result {
-                is_ended |= drafts.last().unwrap().kind.is_terminal();
-                self.committed.fetch_max(appended.last.get(), Ordering::SeqCst);
-                self.progress.send_modify(|steps| *steps = self.committed.load(Ordering::SeqCst));
+            let results = join_all(
+                appends
+                    .iter()
+                    .map(|(drafts, by)| appender.append(self.session_id, self.writer(*by), drafts.clone(), PATIENCE)),
+            );
+            for ((drafts, by), result) in appends.iter().zip(results.await) {
+                let was_ended = is_alone.then_some(is_ended);
+                if let Ok(appended) = &result {
+                    is_ended |= drafts.last().unwrap().kind.is_terminal();
+                    self.committed.fetch_max(appended.last.get(), Ordering::SeqCst);
+                }
+                outcomes.push(Outcome { drafts: drafts.clone(), by: *by, result, was_ended });
             }
-            outcomes.push(Outcome { drafts, by, result, was_ended });
+            self.progress.send_replace(self.committed.load(Ordering::SeqCst));
         }
         outcomes
     }

@@ -364,12 +364,11 @@ async fn a_busy_table_delays_the_pruning_and_not_the_runs() {
     let is_trying = !pruning.is_finished();
     let said = pruning.await.unwrap();
     assert!(said.starts_with("sessions expired: 1, "), "{said}");
-    if is_trying {
-        assert!(said.contains("partitions archived: 1"), "the same pass tries again: {said}");
-    } else {
-        // On a slow machine it had tried often enough by then; the next one does it.
-        assert!(said.contains("partitions archived: 0"), "{said}");
-        prune_until(&database, &["--session-ttl", "0s"], |said| !said.contains("partitions archived: 0")).await;
-    }
-    assert_eq!(api.get(&format!("/api/v1/sessions/{old}")).await.1["archived"], true);
+    // On a slow machine it had tried often enough by then, and left the rest to the next pass.
+    assert!(!is_trying || !said.contains("partitions archived: 0"), "the same pass tries again: {said}");
+    api.wait_for_async(&old, async |summary: &Value| {
+        prune(&database, &["--session-ttl", "0s"]).await;
+        summary["archived"] == true
+    })
+    .await;
 }

@@ -27,10 +27,8 @@ pub(super) struct SessionPlan {
 
 #[derive(Clone, Debug)]
 pub(super) enum Step {
-    Append {
-        drafts: Vec<Draft>,
-        by: By,
-    },
+    /// One behind the other, without waiting for what becomes of them.
+    Append(Vec<(Vec<Draft>, By)>),
     /// Another node takes the run over, and the rightful writers go on with its fence.
     TakeOver,
 }
@@ -59,10 +57,8 @@ pub(super) struct Subscriber {
 
 impl Step {
     pub(super) fn drafts(&self) -> usize {
-        match self {
-            Self::Append { drafts, by: By::Rightful } => drafts.len(),
-            Self::Append { .. } | Self::TakeOver => 0,
-        }
+        let Self::Append(appends) = self else { return 0 };
+        appends.iter().filter(|(_, by)| *by == By::Rightful).map(|(drafts, _)| drafts.len()).sum()
     }
 }
 
@@ -82,14 +78,15 @@ fn sessions() -> impl Strategy<Value = SessionPlan> {
         ),
         1..=5,
     );
-    (any::<bool>(), vec(vec(steps(), 1..=6), 1..=3), subscribers)
+    (any::<bool>(), vec(vec(steps(), 1..=5), 1..=3), subscribers)
         .prop_map(|(is_produced, writers, subscribers)| SessionPlan { is_produced, writers, subscribers })
 }
 
 fn steps() -> impl Strategy<Value = Step> {
     let by = prop_oneof![8 => Just(By::Rightful), 1 => Just(By::Stale), 1 => Just(By::Stranger)];
     prop_oneof![
-        9 => (batches(), by).prop_map(|(drafts, by)| Step::Append { drafts, by }),
+        5 => (batches(), by.clone()).prop_map(|append| Step::Append(vec![append])),
+        4 => vec((batches(), by), 2..=6).prop_map(Step::Append),
         1 => Just(Step::TakeOver),
     ]
 }
@@ -97,7 +94,7 @@ fn steps() -> impl Strategy<Value = Step> {
 /// 1 to 50 drafts; small ones are more usual. Where one ends the session, it is the last.
 fn batches() -> impl Strategy<Value = Vec<Draft>> {
     let messages = prop_oneof![vec(messages(), 1..=4), vec(messages(), 1..=50)];
-    (messages, option::weighted(0.12, endings())).prop_map(|(mut drafts, ending)| {
+    (messages, option::weighted(0.08, endings())).prop_map(|(mut drafts, ending)| {
         if let Some(ending) = ending {
             drafts.pop();
             drafts.push(ending);
