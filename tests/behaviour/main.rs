@@ -6,3 +6,4 @@ mod postgres;
 mod provider;
 mod resume;
 mod support;
+mod websocket;

@@ -2,8 +2,12 @@
 
 pub mod aimock;
 pub mod api;
+pub mod chance;
 pub mod database;
 pub mod logs;
+pub mod model;
+pub mod outside;
 pub mod scripted;
 pub mod service;
 pub mod socket;
+pub mod sse;
