@@ -1,6 +1,7 @@
 //! The native WebSocket: its own rules, and those that every transport keeps.
 
 use rand::seq::SliceRandom;
+use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::{Bytes, Message};
 
@@ -461,6 +462,14 @@ async fn a_connection_joins_64_sessions_and_no_more() {
     socket.join(one_more).await;
     assert_eq!(socket.expect("session_status").await["sessionId"], one_more.as_str());
     expect_events(&mut socket, 1).await;
+}
+
+#[tokio::test]
+async fn a_request_that_is_no_handshake_is_told_so() {
+    let (service, api) = node().await;
+    let response = api.http.get(service.url("/ws")).send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::UPGRADE_REQUIRED);
+    assert_eq!(response.headers()["upgrade"], "websocket");
 }
 
 #[tokio::test]

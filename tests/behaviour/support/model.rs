@@ -17,6 +17,7 @@ use super::{
 
 pub(crate) struct Model {
     pub(crate) base_url: String,
+    asked: mpsc::UnboundedReceiver<()>,
     hung_up: mpsc::UnboundedReceiver<()>,
     server: JoinHandle<()>,
 }
@@ -31,13 +32,15 @@ impl Model {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base_url = format!("http://{}/v1", listener.local_addr().unwrap());
         let answer = Arc::new(answer);
+        let (asks, asked) = mpsc::unbounded_channel();
         let (hangs_up, hung_up) = mpsc::unbounded_channel();
         let server = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let (answer, hangs_up) = (answer.clone(), hangs_up.clone());
+                let (answer, asks, hangs_up) = (answer.clone(), asks.clone(), hangs_up.clone());
                 tokio::spawn(async move {
                     let mut stream = BufReader::new(stream);
                     let request = read(&mut stream).await;
+                    let _ = asks.send(());
                     match answer(request).await {
                         // The client may have hung up already: its business.
                         Reply::Bytes(bytes) => drop(stream.write_all(&bytes).await),
@@ -50,7 +53,12 @@ impl Model {
                 });
             }
         });
-        Self { base_url, hung_up, server }
+        Self { base_url, asked, hung_up, server }
+    }
+
+    /// Waits for the next request.
+    pub(crate) async fn asked(&mut self) {
+        tokio::time::timeout(PATIENCE, self.asked.recv()).await.expect("the model is asked").unwrap();
     }
 
     /// Waits until a client has hung up on a request that was left without an answer.

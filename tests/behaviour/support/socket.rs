@@ -19,6 +19,11 @@ pub struct Received {
 }
 
 impl Received {
+    fn parse(text: &str) -> Self {
+        let frame: Value = serde_json::from_str(text).unwrap();
+        Self { event: frame["event"].as_str().unwrap().to_owned(), data: frame["data"].clone() }
+    }
+
     pub fn is_complete(&self) -> bool {
         self.event == "course_generation_complete"
     }
@@ -79,9 +84,7 @@ impl Socket {
         loop {
             match self.stream.next().await {
                 Some(Ok(Message::Text(text))) => {
-                    let frame: Value = serde_json::from_str(&text).unwrap();
-                    let event = frame["event"].as_str().unwrap().to_owned();
-                    return Some(Received { event, data: frame["data"].clone() });
+                    return Some(Received::parse(&text));
                 }
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
                 Some(Ok(_) | Err(_)) | None => return None,
@@ -91,10 +94,19 @@ impl Socket {
 
     /// The code of the close frame that comes next, whatever comes before it.
     pub async fn close_code(&mut self) -> u16 {
+        self.rest_and_close_code().await.0
+    }
+
+    /// The code of the close frame that comes next, and the events of the log before it.
+    pub async fn rest_and_close_code(&mut self) -> (u16, Vec<Received>) {
+        let mut rest = Vec::new();
         loop {
-            let message = tokio::time::timeout(PATIENCE, self.stream.next()).await.expect("the connection is closed");
-            match message.expect("a close frame comes before the end").expect("the connection is closed, not cut") {
-                Message::Close(frame) => return frame.expect("a close frame has a code").code.into(),
+            let message = self.next_message().await.expect("a close frame comes before the end");
+            match message {
+                Message::Close(frame) => return (frame.expect("a close frame has a code").code.into(), rest),
+                Message::Text(text) => {
+                    rest.extend(Some(Received::parse(&text)).filter(|frame| frame.offset().is_some()))
+                }
                 _ => {}
             }
         }

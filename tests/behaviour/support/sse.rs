@@ -61,14 +61,18 @@ impl Sse {
 
     /// The next event; `None` at the end of the stream.
     pub async fn next(&mut self) -> Option<Received> {
+        // What was looked through and holds no end of an event.
+        let mut searched = 0;
         loop {
-            if let Some(end) = self.unread.windows(2).position(|pair| pair == b"\n\n") {
-                let block: Vec<u8> = self.unread.drain(..end + 2).collect();
+            if let Some(at) = self.unread[searched..].windows(2).position(|pair| pair == b"\n\n") {
+                let block: Vec<u8> = self.unread.drain(..searched + at + 2).collect();
+                searched = 0;
                 if let Some(event) = self.read(std::str::from_utf8(&block).unwrap()) {
                     return Some(event);
                 }
                 continue;
             }
+            searched = self.unread.len().saturating_sub(1);
             let more = tokio::time::timeout(PATIENCE, self.body.next()).await.expect("something comes");
             match more {
                 Some(bytes) => self.unread.extend_from_slice(&bytes.expect("the stream is not cut")),
