@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, unreachable_pub)]
 
 mod crash;
+mod generation;
 mod postgres;
 mod provider;
 mod resume;
