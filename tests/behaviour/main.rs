@@ -8,5 +8,6 @@ mod generation;
 mod postgres;
 mod provider;
 mod resume;
+mod slow;
 mod support;
 mod websocket;
