@@ -14,6 +14,7 @@ use futures_util::{
     future::{BoxFuture, Shared as SharedFuture},
 };
 use tokio::sync::watch;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::{Shared, recent::Recent};
 use crate::{
@@ -133,7 +134,7 @@ impl Tail {
         }
         // The page was cut short by its size, or its read began before the log had grown past the cursor. Waiting
         // would be wrong: the move that there is to hear of has been heard already.
-        let frames = self.read_log(cursor).await.map_err(Arc::new)?;
+        let frames = self.read_log(cursor).await?;
         Ok(frames.iter().take(limit).cloned().collect())
     }
 
@@ -149,9 +150,7 @@ impl Tail {
             }
             state.pages.retain(|(at, _)| *at != start);
         }
-        metrics::counter!("coursestream_feed_reads_total").increment(1);
-        let (store, session_id) = (self.store.clone(), self.session_id);
-        let read = async move { read_log(&store, session_id, start).await.map_err(Arc::new) }.boxed().shared();
+        let read = self.read_log(start);
         state.pages.push_back((start, read.clone()));
         if state.pages.len() > PAGES_KEPT {
             state.pages.pop_front();
@@ -159,9 +158,10 @@ impl Tail {
         read
     }
 
-    async fn read_log(&self, cursor: Offset) -> Result<Frames, StoreError> {
+    fn read_log(&self, after: Offset) -> Read<Frames> {
         metrics::counter!("coursestream_feed_reads_total").increment(1);
-        read_log(&self.store, self.session_id, cursor).await
+        let (store, session_id) = (self.store.clone(), self.session_id);
+        in_a_task(async move { read_log(&store, session_id, after).await })
     }
 
     /// Where the session stands. Clients that join at the same time share one answer; `anew` insists on a new one.
@@ -172,7 +172,7 @@ impl Tail {
                 Some((at, read)) if !anew && at.elapsed() < HEAD_FRESH => read.clone(),
                 _ => {
                     let (store, session_id) = (self.store.clone(), self.session_id);
-                    let read = async move { store.find_head(session_id).await.map_err(Arc::new) }.boxed().shared();
+                    let read = in_a_task(async move { store.find_head(session_id).await });
                     state.head = Some((Instant::now(), read.clone()));
                     read
                 }
@@ -194,6 +194,26 @@ impl Tail {
         }
         Ok(head)
     }
+}
+
+/// Reads in a task of its own. A subscriber polls its reads only while its peer takes what it has, and may be gone before they
+/// are done; meanwhile they would hold connections of the pool, and a few silent clients would hold them all.
+fn in_a_task<T, F>(read: F) -> Read<T>
+where
+    T: Clone + Send + Sync + 'static,
+    F: Future<Output = Result<T, StoreError>> + Send + 'static,
+{
+    let task = AbortOnDropHandle::new(tokio::spawn(read));
+    async move {
+        match task.await {
+            Ok(result) => result.map_err(Arc::new),
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            // Aborted, which only the end of the runtime does to a task that is waited for.
+            Err(_) => std::future::pending().await,
+        }
+    }
+    .boxed()
+    .shared()
 }
 
 async fn read_log(store: &Store, session_id: SessionId, after: Offset) -> Result<Frames, StoreError> {

@@ -88,7 +88,13 @@ impl Pump {
 
     async fn status_again(&mut self, session_id: SessionId) -> Result<ServerEvent, ServerEvent> {
         match self.feed.head(session_id).await {
-            Ok(Some(head)) => Ok(status(&head)),
+            Ok(Some(head)) => {
+                // What is told here is no news when its event comes along.
+                if let Some(joined) = self.joined.get_mut(&session_id) {
+                    joined.told = head.status();
+                }
+                Ok(status(&head))
+            }
             Ok(None) => Err(refused(session_id, &JoinError::NotFound)),
             Err(cause) => Err(refused(session_id, &JoinError::Store(cause))),
         }

@@ -83,6 +83,7 @@ impl Nodes {
         let database = Database::create().await;
         let options = StoreOptions {
             connect: database.url.parse().unwrap(),
+            direct: database.url.parse().unwrap(),
             connections_max: 10,
             acquire_timeout: Duration::from_secs(30),
             partition_width: Duration::from_secs(3_600),
@@ -92,7 +93,7 @@ impl Nodes {
         // They run as long as the test does.
         let never = CancellationToken::new();
         for feed in [&near, &far] {
-            let listener = ListenerOptions { connect: store.connect_options(), probe_every: Duration::from_secs(5) };
+            let listener = ListenerOptions { connect: store.direct_options(), probe_every: Duration::from_secs(5) };
             tokio::spawn(feed.clone().run_listener(listener, never.clone()));
             tokio::spawn(feed.clone().run_sweep(never.clone()));
         }

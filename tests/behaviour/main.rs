@@ -3,8 +3,11 @@
 #![allow(clippy::unwrap_used, unreachable_pub)]
 
 mod append;
+mod commands;
 mod cors;
+mod crash;
 mod faults;
+mod generation;
 mod http;
 mod log;
 mod nodes;
@@ -13,5 +16,7 @@ mod postgres;
 mod provider;
 mod pruning;
 mod resume;
+mod slow;
 mod sql_cache;
 mod support;
+mod websocket;

@@ -20,6 +20,10 @@ impl Api {
         Self { http: Client::new(), base_url: service.base_url.clone() }
     }
 
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base_url)
+    }
+
     pub async fn get(&self, path: &str) -> (StatusCode, Value) {
         let response = self.http.get(format!("{}{path}", self.base_url)).send().await.unwrap();
         (response.status(), response.json().await.unwrap_or(Value::Null))

@@ -1,6 +1,7 @@
 //! The program itself, as a process.
 
 use std::{
+    path::Path,
     process::{ExitStatus, Stdio},
     sync::{Arc, Mutex},
     time::Duration,
@@ -43,6 +44,11 @@ pub async fn run(arguments: &[&str]) -> String {
     stdout
 }
 
+/// Starts a command of the program that talks to this one meanwhile. Killed when it is dropped.
+pub fn start(arguments: &[&str]) -> Child {
+    command().args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
 /// Runs a command of the program to its end.
 pub async fn try_run(arguments: &[&str]) -> (ExitStatus, String, String) {
     let output = tokio::time::timeout(PATIENCE, command().args(arguments).output())
@@ -65,8 +71,25 @@ impl Service {
     }
 
     pub async fn start_with_env(database: &Database, arguments: &[&str], env: &[(&str, &str)]) -> Self {
+        let own = ["--bind", "127.0.0.1:0", "--database-url", &database.url];
+        Self::launch(&[&own, arguments].concat(), env).await
+    }
+
+    /// On the address of a node that is no more.
+    pub async fn start_at(address: &str, database: &Database, arguments: &[&str]) -> Self {
+        let own = ["--bind", address, "--database-url", &database.url];
+        Self::launch(&[&own, arguments].concat(), &[]).await
+    }
+
+    /// With a private PostgreSQL in a directory.
+    pub async fn start_in(data_dir: &Path, arguments: &[&str]) -> Self {
+        let own = ["--bind", "127.0.0.1:0", "--data-dir", data_dir.to_str().unwrap()];
+        Self::launch(&[&own, arguments].concat(), &[]).await
+    }
+
+    async fn launch(arguments: &[&str], env: &[(&str, &str)]) -> Self {
         let mut child = command()
-            .args(["serve", "--bind", "127.0.0.1:0", "--database-url", &database.url])
+            .arg("serve")
             .args(arguments)
             .envs(env.iter().copied())
             .stdout(Stdio::piped())
@@ -100,6 +123,11 @@ impl Service {
 
     pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.base_url)
+    }
+
+    /// Host and port.
+    pub fn address(&self) -> &str {
+        self.base_url.strip_prefix("http://").unwrap()
     }
 
     pub fn pid(&self) -> u32 {
