@@ -250,8 +250,7 @@ async fn of_a_cancellation_and_a_completion_one_wins() {
 async fn a_rolling_restart_loses_nothing_and_fails_no_run() {
     let database = Database::create().await;
     let settings = ["--offline-pace", "60ms", "--shutdown-grace", "50ms"];
-    let mut nodes =
-        vec![Service::start_with(&database, &settings).await, Service::start_with(&database, &settings).await];
+    let mut nodes = [Service::start_with(&database, &settings).await, Service::start_with(&database, &settings).await];
     let mut sessions = Vec::new();
     for restart in 0..4 {
         for number in 0..3 {
