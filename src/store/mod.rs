@@ -12,6 +12,7 @@ mod leases;
 mod notify;
 mod partitions;
 mod rebuild;
+mod secrets;
 mod sessions;
 
 use std::time::Duration;

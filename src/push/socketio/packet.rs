@@ -63,6 +63,9 @@ impl Packet {
     /// [`Malformed`].
     pub fn decode(text: &str) -> Result<Self, Malformed> {
         let (kind, rest) = text.split_at_checked(1).ok_or(Malformed::Type)?;
+        if !matches!(kind, "0" | "1" | "2" | "3" | "4" | "5" | "6") {
+            return Err(Malformed::Type);
+        }
         let (attachments, rest) = match kind {
             "5" | "6" => {
                 let (count, rest) = rest.split_once('-').ok_or(Malformed::Attachments)?;
@@ -137,8 +140,7 @@ impl Kind {
             ("3" | "6", Some(ack), Some(Value::Array(args))) => Ok(Self::Ack { ack, args }),
             ("4", _, Some(payload @ (Value::Object(_) | Value::String(_)))) => Ok(Self::ConnectError(payload)),
             ("3" | "6", None, _) => Err(Malformed::AckId),
-            ("0" | "1" | "2" | "3" | "4" | "5" | "6", _, _) => Err(Malformed::Payload),
-            _ => Err(Malformed::Type),
+            _ => Err(Malformed::Payload),
         }
     }
 }

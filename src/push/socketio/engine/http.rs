@@ -81,7 +81,7 @@ struct Query {
 impl Engine {
     /// Answers every request of the path, whatever its method.
     #[must_use]
-    pub fn endpoint(&self) -> impl Endpoint + 'static {
+    pub fn endpoint(&self) -> impl Endpoint + use<> {
         let engine = self.clone();
         make(move |request| {
             let engine = engine.clone();
