@@ -5,4 +5,5 @@
 mod postgres;
 mod provider;
 mod resume;
+mod socketio;
 mod support;

@@ -65,8 +65,13 @@ impl Service {
     }
 
     pub async fn start_with_env(database: &Database, arguments: &[&str], env: &[(&str, &str)]) -> Self {
+        Self::start_at("127.0.0.1:0", database, arguments, env).await
+    }
+
+    /// The same at an address of one's choice, such as that of a node that was killed.
+    pub async fn start_at(address: &str, database: &Database, arguments: &[&str], env: &[(&str, &str)]) -> Self {
         let mut child = command()
-            .args(["serve", "--bind", "127.0.0.1:0", "--database-url", &database.url])
+            .args(["serve", "--bind", address, "--database-url", &database.url])
             .args(arguments)
             .envs(env.iter().copied())
             .stdout(Stdio::piped())
@@ -96,6 +101,11 @@ impl Service {
 
     pub fn ws_url(&self) -> String {
         format!("{}/ws", self.base_url.replacen("http", "ws", 1))
+    }
+
+    /// Host and port.
+    pub fn address(&self) -> &str {
+        self.base_url.strip_prefix("http://").unwrap()
     }
 
     pub fn url(&self, path: &str) -> String {
