@@ -1,5 +1,6 @@
 //! Socket.IO: the protocols' rules on raw connections, our events on them, and the clients that exist.
 
+mod client;
 mod clients;
 mod engine;
 mod events;
