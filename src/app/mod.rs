@@ -81,7 +81,8 @@ pub async fn serve(args: ServeArgs) -> anyhow::Result<()> {
 
     let acceptor = listen::bind(args.http.bind)?;
     let address = acceptor.address();
-    let endpoint = endpoint(http, push.clone(), origins);
+    let keys = recovery_keys(&store).await?;
+    let endpoint = endpoint(http, push.clone(), keys, origins);
 
     let mut roots = JoinSet::new();
     roots.spawn(named("runs", runner.run(shutdown.runs.clone())));
@@ -231,8 +232,20 @@ fn provider(args: &ModelArgs) -> anyhow::Result<Arc<dyn Provider>> {
     })
 }
 
-fn endpoint(http: Http, push: Push, origins: AllowedOrigins) -> impl poem::IntoEndpoint {
-    let transports = Route::new().at("/ws", push::websocket::route(push.clone()));
+/// What all nodes sign Socket.IO's recovery tokens with.
+async fn recovery_keys(store: &Store) -> anyhow::Result<push::socketio::recovery::Keys> {
+    let secret = store.find_or_create_secret("socketio_recovery", &rand::random()).await?;
+    Ok(push::socketio::recovery::Keys::new(&secret))
+}
+
+fn endpoint(
+    http: Http,
+    push: Push,
+    keys: push::socketio::recovery::Keys,
+    origins: AllowedOrigins,
+) -> impl poem::IntoEndpoint {
+    let socketio = push::socketio::endpoint(push.clone(), keys);
+    let transports = Route::new().at("/ws", push::websocket::route(push.clone())).at("/socket.io/", socketio);
     http::routes(transports, service(http, push), origins)
 }
 

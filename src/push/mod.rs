@@ -5,6 +5,7 @@
 //! the log, not in a queue here. Nothing in this room appends.
 
 mod pump;
+pub mod socketio;
 pub mod sse;
 mod upgrade;
 pub mod websocket;

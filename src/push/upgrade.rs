@@ -16,8 +16,7 @@ use tokio_tungstenite::{
         protocol::{Role, WebSocketConfig},
     },
 };
-
-use super::Push;
+use tokio_util::task::TaskTracker;
 
 pub(super) type Socket = WebSocketStream<Upgraded>;
 
@@ -36,15 +35,20 @@ pub(super) fn config(message_bytes_max: usize) -> WebSocketConfig {
         .max_frame_size(Some(message_bytes_max))
 }
 
-/// Answers the handshake and runs `serve` on the socket, among the node's connections.
-pub(super) fn upgrade<F, Fut>(push: &Push, request: &Request, config: WebSocketConfig, serve: F) -> Response
+/// Answers the handshake and runs `serve` on the socket, among `connections`.
+pub(super) fn upgrade<F, Fut>(
+    connections: &TaskTracker,
+    request: &Request,
+    config: WebSocketConfig,
+    serve: F,
+) -> Response
 where
     F: FnOnce(Socket) -> Fut + Send + 'static,
     Fut: Future<Output = ()> + Send + 'static,
 {
     let Some(key) = handshake_key(request) else { return refuse("this is a WebSocket endpoint") };
     let Ok(upgrade) = request.take_upgrade() else { return refuse("the connection cannot be upgraded") };
-    push.connections.spawn(async move {
+    connections.spawn(async move {
         if let Ok(upgraded) = upgrade.await {
             serve(WebSocketStream::from_raw_socket(upgraded, Role::Server, Some(config)).await).await;
         }

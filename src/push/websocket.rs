@@ -51,7 +51,7 @@ pub fn route(push: Push) -> RouteMethod {
     poem::get(make_sync(move |request| {
         let serving = push.clone();
         let config = upgrade::config(CLIENT_FRAME_BYTES_READ);
-        upgrade::upgrade(&push, &request, config, move |socket| serve(serving, socket))
+        upgrade::upgrade(&push.connections, &request, config, move |socket| serve(serving, socket))
     }))
 }
 

@@ -13,6 +13,7 @@ mod notify;
 mod partitions;
 mod producers;
 mod rebuild;
+mod secrets;
 mod sessions;
 
 use std::time::Duration;

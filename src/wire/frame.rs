@@ -1,6 +1,6 @@
 //! Real-time events from the server, and the frames that carry a session's log.
 
-use std::{fmt::Write, sync::OnceLock};
+use std::{fmt::Write, ops::Range, sync::OnceLock};
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -81,6 +81,15 @@ struct Complete<'a> {
     cancelled: bool,
 }
 
+/// A Socket.IO packet whose last argument says how far its session was served.
+#[derive(Clone, Debug)]
+pub struct Stamped {
+    /// For a socket that has joined this session alone.
+    pub packet: Utf8Bytes,
+    /// Where in it the last argument is: for other sockets it is longer.
+    pub stamp: Range<usize>,
+}
+
 /// One event of a log, with its encodings.
 #[derive(Debug)]
 pub struct Frame {
@@ -88,12 +97,19 @@ pub struct Frame {
     payload: OnceLock<String>,
     native: OnceLock<Utf8Bytes>,
     sse: OnceLock<Bytes>,
+    stamped: OnceLock<Stamped>,
 }
 
 impl Frame {
     #[must_use]
     pub const fn new(event: Event) -> Self {
-        Self { event, payload: OnceLock::new(), native: OnceLock::new(), sse: OnceLock::new() }
+        Self {
+            event,
+            payload: OnceLock::new(),
+            native: OnceLock::new(),
+            sse: OnceLock::new(),
+            stamped: OnceLock::new(),
+        }
     }
 
     #[must_use]
@@ -147,6 +163,11 @@ impl Frame {
             text.push('\n');
             text.into()
         })
+    }
+
+    /// As a Socket.IO packet. How that looks is known where it is spoken, and it takes a key.
+    pub fn stamped(&self, encode: impl FnOnce(&Self) -> Stamped) -> &Stamped {
+        self.stamped.get_or_init(|| encode(self))
     }
 
     fn complete(&self) -> String {

@@ -10,6 +10,6 @@ mod problem;
 
 pub use client::{Join, Leave, PayloadError};
 pub use code::ErrorCode;
-pub use frame::{Frame, ServerEvent};
+pub use frame::{Frame, ServerEvent, Stamped};
 pub use json::{JsonError, check_json};
 pub use problem::{Problem, Tag};

@@ -17,6 +17,7 @@ mod provider;
 mod pruning;
 mod resume;
 mod slow;
+mod socketio;
 mod sql_cache;
 mod support;
 mod websocket;

@@ -1,0 +1,12 @@
+//! Socket.IO: the protocols' rules on raw connections, our events on them, and the clients that exist.
+
+mod client;
+mod clients;
+mod engine;
+mod events;
+mod forwarder;
+mod origins;
+mod protocol;
+mod raw;
+mod recovery;
+mod socket;
