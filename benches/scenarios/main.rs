@@ -13,7 +13,6 @@
 //! Why not a load tester that exists: none checks, message by message and without parsing JSON, that an ordered log arrived whole,
 //! and one that costs more than the server measures itself.
 #![allow(unreachable_pub)]
-#![allow(clippy::cast_possible_truncation, clippy::cast_precision_loss)]
 
 mod crowd;
 mod figures;
@@ -35,6 +34,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
+use tokio::signal::unix::{SignalKind, signal};
 
 use self::{machine::Machine, options::Options, report::Report, scenarios::Scenario};
 
@@ -58,10 +58,13 @@ fn main() -> ExitCode {
 
 #[tokio::main(flavor = "current_thread")]
 async fn drive(options: &Options) -> Result<bool> {
+    let mut interrupted = signal(SignalKind::interrupt())?;
+    let mut terminated = signal(SignalKind::terminate())?;
     tokio::select! {
         clean = run(options) => clean,
         // Nodes are killed and folders removed as they are dropped.
-        _ = tokio::signal::ctrl_c() => bail!("interrupted"),
+        _ = interrupted.recv() => bail!("interrupted"),
+        _ = terminated.recv() => bail!("terminated"),
     }
 }
 

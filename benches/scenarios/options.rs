@@ -1,6 +1,9 @@
 //! The command line.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use clap::Parser;
 
@@ -57,7 +60,7 @@ pub struct Options {
     pub history_events: u32,
 
     /// The program to measure. Default: the one that was built with this one
-    #[arg(long, default_value = env!("CARGO_BIN_EXE_coursestream"), hide_default_value = true, value_name = "PATH")]
+    #[arg(long, default_value = BUILT_WITH_THIS, hide_default_value = true, value_name = "PATH")]
     pub program: PathBuf,
 
     /// What `cargo bench` adds
@@ -65,6 +68,7 @@ pub struct Options {
     bench: bool,
 }
 
+const BUILT_WITH_THIS: &str = env!("CARGO_BIN_EXE_coursestream");
 const DURATION_MAX: Duration = Duration::from_secs(600);
 
 fn duration(text: &str) -> Result<Duration, String> {
@@ -75,5 +79,13 @@ fn duration(text: &str) -> Result<Duration, String> {
 impl Options {
     pub fn chosen(&self) -> Vec<Scenario> {
         if self.scenarios.is_empty() { Scenario::by_default().collect() } else { self.scenarios.clone() }
+    }
+
+    /// For the report, whose commit and build say nothing of a program that came from elsewhere.
+    pub fn other_program(&self) -> String {
+        if self.program == Path::new(BUILT_WITH_THIS) {
+            return String::new();
+        }
+        format!(", of the program {}", self.program.display())
     }
 }

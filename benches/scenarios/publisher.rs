@@ -3,7 +3,8 @@
 //!
 //! With a fixed rate every lane has a schedule. A message that leaves late, because the answer before it was late or because it
 //! is more than [`TIMER_SLACK`] behind, counts from its schedule: otherwise a server that stands still for a second would be
-//! asked nothing in that second and would seem slow only once (coordinated omission).
+//! asked nothing in that second and would seem slow only once (coordinated omission). For the same reason what is behind at the end still
+//! leaves, for as long again as the schedule was.
 
 use std::{net::SocketAddr, sync::Arc, thread, time::Duration};
 
@@ -19,6 +20,8 @@ use crate::{
 
 /// Tokio's timers wake up to so much late by themselves.
 const TIMER_SLACK: Duration = Duration::from_millis(2);
+/// What is acknowledged so long after the schedule's end was in time.
+const IN_TIME: Duration = Duration::from_millis(100);
 /// Lanes from here on warm up: their latencies are not counted.
 const WARM_UP_LANES: u16 = 0x800;
 
@@ -49,6 +52,8 @@ pub struct Published {
     pub messages: u64,
     /// What the schedule asked for; equals `messages` where there is none.
     pub scheduled: u64,
+    /// Messages that were acknowledged when the schedule was over.
+    pub in_time: u64,
     /// From sending a POST, or from when it ought to have been sent, to its answer.
     pub acks: Histogram,
     /// When each POST was (to be) sent and how long its answer took, in nanoseconds.
@@ -84,6 +89,7 @@ async fn run_lanes(address: SocketAddr, ledger: Arc<Ledger>, plan: Plan) -> Resu
         let lane = lane??;
         all.messages += lane.messages;
         all.scheduled += lane.scheduled;
+        all.in_time += lane.in_time;
         all.acks.add(&lane.acks);
         all.ack_times.extend(lane.ack_times);
         all.first_nanos = all.first_nanos.min(lane.first_nanos);
@@ -98,6 +104,8 @@ struct Lane {
     sessions: Vec<(usize, u32)>,
     left: u64,
     deadline: Instant,
+    /// How long after it what is behind the schedule may still leave.
+    overtime: Duration,
     schedule: Option<Schedule>,
     published: Published,
 }
@@ -123,6 +131,7 @@ impl Lane {
             sessions: own.into_iter().map(|session| (session, 0)).collect(),
             left: plan.messages_max / lanes as u64 + u64::from(plan.messages_max % lanes as u64 > lane as u64),
             deadline: begin + plan.duration,
+            overtime: plan.duration,
             schedule,
             published: Published { first_nanos: u64::MAX, ..Published::default() },
         }
@@ -167,6 +176,9 @@ impl Lane {
             self.sessions[turn].1 += count;
             self.left -= u64::from(count);
             self.published.messages += u64::from(count);
+            if self.deadline.elapsed() < IN_TIME {
+                self.published.in_time += u64::from(count);
+            }
             self.published.acks.record_nanos(took);
             self.published.ack_times.push((sent, took));
             self.published.first_nanos = self.published.first_nanos.min(sent);
@@ -185,7 +197,7 @@ impl Lane {
         match (&self.schedule, pace) {
             (Some(schedule), _) => {
                 tokio::time::sleep_until(schedule.due.min(self.deadline)).await;
-                schedule.due < self.deadline && Instant::now() < self.deadline
+                schedule.due < self.deadline && self.deadline.elapsed() < self.overtime
             }
             (None, Pace::FlatOut { under_way_max }) => {
                 ledger.wait_for_room(under_way_max, self.deadline).await;

@@ -52,7 +52,7 @@ impl Report {
         let (duration, warm_up) = (text(options.duration), text(options.warm_up));
         let rounds =
             if options.rounds == 1 { "One round".to_owned() } else { format!("Medians of {} rounds", options.rounds) };
-        let settings = format!("{rounds}, {duration} each after {warm_up} of warming up");
+        let settings = format!("{rounds}, {duration} each after {warm_up} of warming up{}", options.other_program());
         Self { machine, settings, rows: Vec::new(), failures: Vec::new() }
     }
 
@@ -97,11 +97,12 @@ impl Report {
             let (cells, also) = (cells.join(" | "), also.join(", "));
             let _ = writeln!(text, "| {name} | {cells} | {} | {also} |", fault_text(median.faults));
         }
-        for growth in self.growths() {
-            let _ = write!(text, "\n{growth}");
+        for (scenario, powers) in self.growths() {
+            let powers: Vec<String> = powers.iter().map(|(name, power)| format!("{name} ∝ n^{power:.2}")).collect();
+            let _ = writeln!(text, "\n{scenario}: {}", powers.join(", "));
         }
         for failure in &self.failures {
-            let _ = write!(text, "\nFAILED {failure}");
+            let _ = writeln!(text, "\nFAILED {failure}");
         }
         let busiest = self.rows.iter().flat_map(|row| &row.2).filter_map(|figures| figures.get("other_cores"));
         if busiest.fold(0.0, f64::max) > OTHER_CORES_MAX {
@@ -129,9 +130,10 @@ impl Report {
         Ok(serde_json::to_string_pretty(&report)? + "\n")
     }
 
-    /// For scenarios that grow something: with which power of it the figures grow.
-    fn growths(&self) -> Vec<String> {
-        let mut growths = Vec::new();
+    /// For scenarios that grow something: with which power of it each figure grows.
+    fn growths(&self) -> BTreeMap<&'static str, BTreeMap<&'static str, f64>> {
+        const NAMES: [&str; 4] = ["deliveries_per_s", "latency_p50_ms", "cpu_us_per_delivery", "server_rss_mib"];
+        let mut growths = BTreeMap::new();
         for scenario in Scenario::all() {
             let own = self.rows.iter().filter(|row| row.0 == *scenario);
             let points: Vec<Figures> =
@@ -139,12 +141,11 @@ impl Report {
             if points.len() < 2 {
                 continue;
             }
-            let names = ["deliveries_per_s", "latency_p50_ms", "cpu_us_per_delivery", "server_rss_mib"];
-            let powers = names.map(|name| {
+            let power = |name: &'static str| {
                 let pairs: Vec<_> = points.iter().filter_map(|row| Some((row.get("n")?, row.get(name)?))).collect();
-                format!("{name} ∝ n^{:.2}", exponent(&pairs))
-            });
-            growths.push(format!("{}: {}", scenario.name(), powers.join(", ")));
+                (name, exponent(&pairs))
+            };
+            growths.insert(scenario.name(), NAMES.into_iter().map(power).collect());
         }
         growths
     }
@@ -167,7 +168,7 @@ fn cell(figures: &Figures, names: &[&str]) -> String {
 
 fn number(value: f64) -> String {
     match value.abs() {
-        1000.0.. => format!("{value:.0}"),
+        ..0.005 => "0".to_owned(),
         100.0.. => format!("{value:.0}"),
         10.0.. => format!("{value:.1}"),
         _ => format!("{value:.2}"),

@@ -27,6 +27,9 @@ use crate::procstat::Watch;
 
 const START_MAX: Duration = Duration::from_secs(60);
 const STOP_MAX: Duration = Duration::from_secs(60);
+/// 10 s in all.
+const KILLED_POLLS_MAX: u32 = 500;
+const KILLED_POLL: Duration = Duration::from_millis(20);
 const COMMAND_MAX: Duration = Duration::from_secs(120);
 
 /// A running node. Killed when it is dropped; [`Server::stop`] is the polite way.
@@ -60,14 +63,9 @@ impl Server {
             bail!("the server does not start:\n{log}");
         };
         let address: SocketAddr = address.parse().context("the server's address")?;
-        let server_pid = child.id().context("the server has ended")?;
-        let server = Self {
-            address: loopback(address)?,
-            watch: Watch::server(server_pid)?,
-            program: program.into(),
-            child,
-            folder,
-        };
+        let address = loopback(address)?;
+        let watch = Watch::server(child.id().context("the server has ended")?)?;
+        let server = Self { address, watch, program: program.into(), child, folder };
         let data = read_link(format!("/proc/{}/cwd", server.watch.postmaster_pid))?;
         let is_inside = data.starts_with(server.folder.path().canonicalize()?);
         ensure!(
@@ -106,6 +104,20 @@ impl Server {
         }
         ensure!(status.success(), "the server ended with {status}");
         Ok(())
+    }
+}
+
+impl Drop for Server {
+    /// Where it was not stopped politely: waits for PostgreSQL, which ends when its parent does, before the folder goes.
+    fn drop(&mut self) {
+        let _ = self.child.start_kill();
+        let postmaster = format!("/proc/{}/cwd", self.watch.postmaster_pid);
+        for _ in 0..KILLED_POLLS_MAX {
+            if read_link(&postmaster).is_err() {
+                return;
+            }
+            std::thread::sleep(KILLED_POLL);
+        }
     }
 }
 

@@ -78,7 +78,7 @@ impl Load {
         figures.set_latency(&gathered.latency);
         figures.set_acks(&published.acks);
         if let Pace::Rate(_) = self.pace {
-            figures.set("kept_up_percent", 100.0 * published.messages as f64 / published.scheduled.max(1) as f64);
+            figures.set("kept_up_percent", 100.0 * published.in_time as f64 / published.scheduled.max(1) as f64);
         }
         Ok(figures)
     }

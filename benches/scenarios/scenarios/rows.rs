@@ -61,7 +61,7 @@ impl Past {
                 case "offset" when 1 then 'session_started' when $6 then 'session_completed' else 'log' end,
                 'Lesson 2.3 is written: learning objectives, key concepts, examples, exercises and a quiz of three.',
                 case "offset" when 1 then '{"provider":"bench"}' else '{"step":"lesson_content","part":2,"lesson":3}' end::json,
-                least(began + make_interval(secs => "offset"), ended)
+                case "offset" when $6 then ended else least(began + make_interval(secs => "offset"), ended) end
             from past cross join generate_series(1, $6) as "offset""#,
         )
         .bind(self.from_ms)
