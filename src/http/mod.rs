@@ -2,7 +2,7 @@
 //!
 //! The drop-in endpoints answer as the clients that exist expect it (`{"success":…}`); all others report errors as
 //! `application/problem+json`. What poem itself refuses (a body that is not JSON, a path that is not there) is brought
-//! into the same two forms by [`errors`].
+//! into the same two forms by [`errors`]. The page that people see, [`ui`], is beside the API and stands in no document.
 
 mod body;
 mod courses;
@@ -14,8 +14,9 @@ mod producers;
 mod raw;
 mod sessions;
 mod strict;
+mod ui;
 
-use poem::{Endpoint, EndpointExt, IntoEndpoint, Response, Route, endpoint::make_sync, web::Redirect};
+use poem::{Endpoint, EndpointExt, IntoEndpoint, Response, Route, endpoint::make_sync};
 use poem_openapi::{OpenApi, OpenApiService};
 use tokio_util::sync::CancellationToken;
 
@@ -73,8 +74,7 @@ pub fn routes<T: OpenApi + 'static>(
 ) -> impl IntoEndpoint<Endpoint = impl Endpoint> {
     let document = document(&service);
     let document = make_sync(move |_| Response::builder().content_type("application/json").body(document.clone()));
-    let routes = transports
-        .at("/", poem::get(make_sync(|_| Redirect::temporary("/docs"))))
+    let routes = ui::mount(transports)
         .at("/openapi.json", poem::get(document))
         .nest("/docs", service.swagger_ui())
         // Transports bound what they read themselves.
