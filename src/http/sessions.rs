@@ -11,7 +11,12 @@ use poem_openapi::{
 };
 use uuid::Uuid;
 
-use super::{Http, errors, raw::Raw};
+use super::{
+    Http, errors,
+    producers::{CreateAnswer, CreateSession, ProducersApi},
+    raw::Raw,
+    strict::Strict,
+};
 use crate::{
     event::{Event, EventType, Offset, SessionId},
     projection::Status,
@@ -209,6 +214,14 @@ impl SessionsApi {
                 problem => HistoryAnswer::Internal(Json(problem)),
             },
         }
+    }
+
+    /// Create a session for an outside producer
+    // Here and not among the producers' endpoints: a path that two APIs share stands in the document twice, and readers of
+    // JSON know only the last.
+    #[oai(path = "/", method = "post", operation_id = "createSession")]
+    async fn create(&self, request: Strict<CreateSession>) -> CreateAnswer {
+        ProducersApi { http: self.http.clone() }.create(request.body).await
     }
 
     /// One session

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::support::{
     api::{Api, USER},
     database::Database,
-    service::Service,
+    service::{self, Service},
 };
 
 const OTHER_USER: &str = "22222222-2222-4222-8222-222222222222";
@@ -141,4 +141,13 @@ async fn what_is_no_filter_is_refused() {
         assert_eq!(status, StatusCode::BAD_REQUEST, "{query}: {problem}");
         assert_eq!(problem["code"], "bad_request", "{query}");
     }
+}
+
+#[tokio::test]
+async fn every_operation_can_be_read_from_the_document() {
+    let document = service::run(&["openapi"]).await;
+    let parsed: Value = serde_json::from_str(&document).unwrap();
+    let paths = parsed["paths"].as_object().unwrap();
+    let read: usize = paths.values().map(|operations| operations.as_object().unwrap().len()).sum();
+    assert_eq!(read, document.matches("\"operationId\"").count());
 }
