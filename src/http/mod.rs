@@ -78,6 +78,6 @@ pub fn routes<T: OpenApi + 'static>(
         .at("/openapi.json", poem::get(document))
         .nest("/docs", service.swagger_ui())
         // Transports bound what they read themselves.
-        .nest("/", service.into_endpoint().around(body::bound));
+        .nest("/", service.into_endpoint().around(body::bound).around(ui::root));
     origin::guard(routes.around(errors::unify), origins)
 }

@@ -4,10 +4,12 @@
 //! is no route of the page is left to the API and its 404. Built without `web/dist`, the binary has no page and `/` leads to the
 //! documentation of the API.
 
+use std::sync::Arc;
+
 use poem::{
-    IntoResponse, Request, Response, Route,
+    Endpoint, IntoResponse, Request, Response, Route,
     endpoint::make_sync,
-    http::{StatusCode, header},
+    http::{Method, StatusCode, header},
     web::Redirect,
 };
 use rust_embed::{EmbeddedFile, RustEmbed};
@@ -19,8 +21,8 @@ struct Files;
 
 const INDEX: &str = "index.html";
 
-/// The routes of the page, as `web/src/page/route.ts` knows them.
-const PAGES: [&str; 3] = ["/", "/sessions", "/sessions/:id"];
+/// The routes of the page beside `/`, as `web/src/page/route.ts` knows them.
+const PAGES: [&str; 2] = ["/sessions", "/sessions/:id"];
 
 /// Files that browsers ask for by a name of their own.
 const FIXED: [&str; 1] = ["/favicon.svg"];
@@ -37,11 +39,21 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
     connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; \
     require-trusted-types-for 'script'; trusted-types 'none'";
 
-/// Adds the page to the routes.
+/// Adds the page to the routes, all but `/`: that is [`root`]'s.
 pub(super) fn mount(routes: Route) -> Route {
     let routes = PAGES.into_iter().fold(routes, |routes, path| routes.at(path, poem::get(make_sync(page))));
     let files = FIXED.into_iter().chain(["/assets/*path"]);
     files.fold(routes, |routes, path| routes.at(path, poem::get(make_sync(file))))
+}
+
+/// The page at `/`, before what is nested there: poem gives the root itself to the nested endpoint, whatever else is
+/// routed to it.
+pub(super) async fn root<E: Endpoint>(next: Arc<E>, request: Request) -> poem::Result<Response> {
+    let is_read = request.method() == Method::GET || request.method() == Method::HEAD;
+    if is_read && request.uri().path() == "/" {
+        return Ok(page(request));
+    }
+    next.call(request).await.map(IntoResponse::into_response)
 }
 
 fn page(request: Request) -> Response {
