@@ -62,6 +62,9 @@ pub enum Status {
 }
 
 impl Status {
+    pub const ALL: [Self; 6] =
+        [Self::Queued, Self::Running, Self::Completed, Self::Failed, Self::Cancelled, Self::Expired];
+
     #[must_use]
     pub const fn new(phase: Phase, expired: bool) -> Self {
         match phase {

@@ -2,7 +2,7 @@
 //!
 //! The drop-in endpoints answer as the clients that exist expect it (`{"success":…}`); all others report errors as
 //! `application/problem+json`. What poem itself refuses (a body that is not JSON, a path that is not there) is brought
-//! into the same two forms by [`errors`].
+//! into the same two forms by [`errors`]. The page that people see, [`ui`], is beside the API and stands in no document.
 
 mod allow;
 mod body;
@@ -16,13 +16,9 @@ mod raw;
 mod sessions;
 mod strict;
 mod timestamp;
+mod ui;
 
-use std::sync::Arc;
-
-use poem::{
-    Endpoint, EndpointExt, IntoEndpoint, IntoResponse, Request, Response, Route, endpoint::make_sync, http::Method,
-    web::Redirect,
-};
+use poem::{Endpoint, EndpointExt, IntoEndpoint, Response, Route, endpoint::make_sync};
 use poem_openapi::{OpenApi, OpenApiService};
 use tokio_util::sync::CancellationToken;
 
@@ -81,23 +77,15 @@ pub fn routes<T: OpenApi + 'static>(
     let document = document(&service);
     let methods = allow::Methods::of(&document);
     let document = make_sync(move |_| Response::builder().content_type("application/json").body(document.clone()));
-    let routes = transports
+    let routes = ui::mount(transports)
         .at("/openapi.json", poem::get(document))
         .nest("/docs", service.swagger_ui())
         // Transports bound what they read themselves.
         .nest("/", service.into_endpoint().around(body::bound));
     let routes = routes
-        .around(home)
+        .around(ui::root)
         // Inside, so that errors carry the headers of their origin, and outside, for the refusal of an origin.
         .around(errors::unify)
         .around(move |next, request| allow::say(next, request, methods.clone()));
     origin::guard(routes, origins).into_endpoint().around(errors::unify).around(origin::vary)
-}
-
-/// The root leads to a page for people. Not a route: poem gives `/` to what is nested there, whatever else is put at it.
-async fn home<E: Endpoint>(next: Arc<E>, request: Request) -> poem::Result<Response> {
-    if request.uri().path() == "/" && matches!(*request.method(), Method::GET | Method::HEAD) {
-        return Ok(Redirect::temporary("/docs").into_response());
-    }
-    next.call(request).await.map(IntoResponse::into_response)
 }

@@ -32,7 +32,7 @@ pub(super) struct ProducersApi {
 
 /// A session whose events come from outside.
 #[derive(Deserialize, Object)]
-struct CreateSession {
+pub(super) struct CreateSession {
     /// 1 to 500 characters after trimming.
     topic: String,
     /// Whose session it is.
@@ -44,7 +44,7 @@ struct CreateSession {
 
 #[derive(Object)]
 #[oai(rename_all = "camelCase")]
-struct CreatedSession {
+pub(super) struct CreatedSession {
     session_id: String,
     /// Sent as `Authorization: Bearer …` with appends; shown here once.
     write_token: String,
@@ -100,7 +100,7 @@ struct EndedSession {
 }
 
 #[derive(ApiResponse)]
-enum CreateAnswer {
+pub(super) enum CreateAnswer {
     /// The session.
     #[oai(status = 201)]
     Created(Json<CreatedSession>),
@@ -167,20 +167,6 @@ enum EndAnswer {
 
 #[OpenApi(prefix_path = "/api/v1/sessions", tag = "Tag::Sessions")]
 impl ProducersApi {
-    /// Create a session for an outside producer
-    #[oai(path = "/", method = "post", operation_id = "createSession")]
-    async fn create(&self, request: Strict<CreateSession>) -> CreateAnswer {
-        let new = match read_session(request.body) {
-            Ok(new) => new,
-            Err(rule) => return CreateAnswer::BadRequest(Json(Problem::new(ErrorCode::BadRequest, rule))),
-        };
-        match self.open(new).await {
-            Ok(created) => CreateAnswer::Created(Json(created)),
-            Err(problem) if problem.status == 503 => CreateAnswer::Unavailable(Json(problem)),
-            Err(problem) => CreateAnswer::Internal(Json(problem)),
-        }
-    }
-
     /// Append messages
     ///
     /// 1 to 1,000 messages, all or nothing. Answered once they are durable. With `Producer-Id` and `Producer-Seq` a retry is safe:
@@ -276,6 +262,19 @@ impl ProducersApi {
 }
 
 impl ProducersApi {
+    /// `POST /api/v1/sessions`; the path is the history's as well, so its entry stands in [`super::sessions`].
+    pub(super) async fn create(&self, request: CreateSession) -> CreateAnswer {
+        let new = match read_session(request) {
+            Ok(new) => new,
+            Err(rule) => return CreateAnswer::BadRequest(Json(Problem::new(ErrorCode::BadRequest, rule))),
+        };
+        match self.open(new).await {
+            Ok(created) => CreateAnswer::Created(Json(created)),
+            Err(problem) if problem.status == 503 => CreateAnswer::Unavailable(Json(problem)),
+            Err(problem) => CreateAnswer::Internal(Json(problem)),
+        }
+    }
+
     async fn open(&self, request: CreateSession) -> Result<CreatedSession, Problem> {
         let write_token = new_token();
         let name = request.producer.unwrap_or_else(|| "outside".to_owned());

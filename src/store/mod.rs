@@ -31,7 +31,7 @@ pub use leases::{Claim, Renewal};
 pub use partitions::Pruned;
 pub use producers::ProducerMark;
 pub use rebuild::Difference;
-pub use sessions::{NewSession, OutsideProducer, SessionHead, SessionSummary};
+pub use sessions::{NewSession, OutsideProducer, SessionFilter, SessionHead, SessionSummary};
 
 /// The database did not do what was asked. A caller that can wait may try again when [`StoreError::is_transient`].
 #[derive(Debug, thiserror::Error)]

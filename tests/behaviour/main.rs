@@ -8,6 +8,7 @@ mod cors;
 mod crash;
 mod faults;
 mod generation;
+mod history;
 mod http;
 mod log;
 mod nodes;
