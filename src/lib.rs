@@ -6,7 +6,7 @@
 //! POST /generate ─► generation (a leased run) ─► provider (model) ─► messages
 //!     ─► store::append  (group commit: one statement per batch of many sessions)  ══► PostgreSQL
 //!     ─► feed  (this node: the committed batch; other nodes: NOTIFY wakes, rows are read)
-//!     ─► push::{websocket, sse}  (one cursor per subscription) ─► client
+//!     ─► push::{websocket, socketio, sse}  (one cursor per subscription) ─► client
 //! ```
 //!
 //! # Rooms
@@ -16,8 +16,8 @@
 //! ```text
 //! cli          the commands; generate and tail are clients like any other
 //! app          the only wiring: what a node is made of, start and stop
-//! http         the OpenAPI endpoints, one file per resource
-//! push         connections: the pump, and one file per transport
+//! http         the OpenAPI endpoints, one file per resource; the page, out of the binary
+//! push         connections: the pump, and one file or room per transport
 //! jobs         chores on a schedule
 //! generation   runs: start, cancel, claim; the workflow as a fold (pure); prompts; log capture
 //! feed         tails, shared recent frames, subscriptions; listener, notifier, sweep
