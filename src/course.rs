@@ -27,6 +27,7 @@ pub struct Outline {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PartOutline {
+    #[serde(deserialize_with = "number")]
     pub part_number: usize,
     pub title: String,
     pub description: String,
@@ -41,6 +42,7 @@ pub struct LessonList {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LessonOutline {
+    #[serde(deserialize_with = "number")]
     pub lesson_number: usize,
     pub title: String,
     pub description: String,
@@ -94,6 +96,7 @@ pub struct Course {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Part {
+    #[serde(deserialize_with = "number")]
     pub part_number: usize,
     pub title: String,
     pub description: String,
@@ -103,10 +106,17 @@ pub struct Part {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Lesson {
+    #[serde(deserialize_with = "number")]
     pub lesson_number: usize,
     pub title: String,
     pub description: String,
     pub content: LessonContent,
+}
+
+/// A whole number. What is no place in a list, such as a negative one, becomes 0 and is left to the rules, which say what was
+/// expected.
+fn number<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    i64::deserialize(deserializer).map(|number| usize::try_from(number).unwrap_or(0))
 }
 
 /// One broken rule: where, and which.

@@ -71,7 +71,7 @@ impl Pump {
         if is_joined && last_seen.is_none() {
             return self.status_again(session_id).await;
         }
-        if !is_joined && self.joined.len() >= SESSIONS_MAX {
+        if !is_joined && self.joined.len() >= SESSIONS_MAX && !self.forget_ended() {
             return Err(error(
                 session_id,
                 ErrorCode::TooManySessions,
@@ -84,6 +84,21 @@ impl Pump {
         self.joined.insert(session_id, Joined { position, told: head.status() });
         self.chunks.insert(session_id, chunks(subscription));
         Ok(status(&head))
+    }
+
+    /// Whether the session is joined.
+    #[must_use]
+    pub fn is_joined(&self, session_id: SessionId) -> bool {
+        self.joined.contains_key(&session_id)
+    }
+
+    /// Makes room: an ended session of which the client has everything is remembered only so that joining it again
+    /// repeats nothing. The oldest goes first.
+    fn forget_ended(&mut self) -> bool {
+        let over = self.joined.keys().filter(|session_id| !self.chunks.contains_key(session_id));
+        let Some(oldest) = over.min().copied() else { return false };
+        self.joined.remove(&oldest);
+        true
     }
 
     async fn status_again(&mut self, session_id: SessionId) -> Result<ServerEvent, ServerEvent> {
@@ -140,6 +155,9 @@ impl Pump {
                 joined.told = status;
                 items.push(Outgoing::Event(ServerEvent::Status { session_id, status, last_offset }));
             }
+        }
+        if items.iter().any(|item| matches!(item, Outgoing::Frame(frame) if frame.is_terminal())) {
+            self.chunks.remove(&session_id);
         }
         Some(Delivery { session_id, items })
     }

@@ -19,7 +19,7 @@ mod sessions;
 use std::time::Duration;
 
 use sqlx::{
-    PgPool,
+    Connection, PgConnection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
@@ -108,6 +108,12 @@ impl Store {
     ///
     /// When the server cannot be reached within the acquire timeout or refuses the login.
     pub async fn connect(options: StoreOptions) -> Result<Self, StoreError> {
+        // One connection first, since the pool would only say that it had waited: its error is the one to show.
+        let first = PgConnection::connect_with(&options.connect);
+        match tokio::time::timeout(options.acquire_timeout, first).await {
+            Ok(connection) => drop(connection?.close().await),
+            Err(_) => return Err(StoreError::Unavailable(sqlx::Error::PoolTimedOut)),
+        }
         // Event tables have many partitions: a generic plan would open them all, a custom one only those it needs.
         let reading = durable(options.connect).options([("plan_cache_mode", "force_custom_plan")]);
         let pool = PgPoolOptions::new()

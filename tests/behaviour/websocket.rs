@@ -431,6 +431,18 @@ async fn a_session_that_was_left_is_silent() {
 }
 
 #[tokio::test]
+async fn sessions_that_have_ended_take_no_place_from_others() {
+    let (service, api) = node().await;
+    let mut socket = Socket::connect(&service).await;
+    for _ in 0..70 {
+        let outside = Outside::create(&api).await;
+        outside.end().await;
+        socket.join(&outside.session).await;
+        assert_contiguous(&socket.until_complete().await, 1);
+    }
+}
+
+#[tokio::test]
 async fn a_connection_joins_64_sessions_and_no_more() {
     let (service, api) = node().await;
     let mut sessions = Vec::new();
