@@ -13,7 +13,8 @@ use serde_json::value::RawValue;
 
 const SESSION: &str = "019b0d3c-8a5e-7c1e-9f00-3b1c5a7d9e42";
 const MESSAGE: &str = "Lesson 2.3 is written: learning objectives, key concepts, examples and a quiz of three.";
-const DATA: &str = r#"{"step":"lesson_content","part":2,"lesson":3,"title":"Borrowing and lifetimes","tokens":1843}"#;
+const DATA: &str =
+    r#"{"step":"lesson_content","part":2,"lesson":3,"title":"References, moves, lifetimes","tokens":1843}"#;
 
 fn event(offset: u64) -> Event {
     let (kind, data) = match offset {
