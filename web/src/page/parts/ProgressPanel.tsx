@@ -12,8 +12,8 @@ type Stage = (typeof STAGES)[number]['name']
 /** Where the run is: its stages, and every lesson as a piece of the bar. */
 export function ProgressPanel({ run, syllabus, isGenerating }: { run: Run; syllabus: Syllabus | undefined; isGenerating: boolean }) {
   const { percent, label, lessonsDone, lessonsTotal } = run.progress
-  const isOutside = !isGenerating && syllabus === undefined
-  if (isOutside) return null
+  // An outside producer's log need not be about a course at all.
+  if (!isGenerating && !syllabus && run.progress.step === '') return null
   const stage = stageOf(run, syllabus)
   const lessons = syllabus ? lessonsOf(syllabus) : []
   const total = lessonsTotal || (run.course ? lessons.length : 0)

@@ -1,0 +1,98 @@
+import { expect, test } from 'vitest'
+import { bench, expectWholeLog, finished, generate, service } from './support/page.ts'
+
+const { open } = bench()
+const server = service('--offline-pace', '400ms', '--calls-per-run', '2')
+
+test('a course is generated, appears lesson by lesson, and can be read', async () => {
+  const { page } = await open()
+  const session = await generate(page, server.current.url, 'Rust ownership')
+  await page.locator('.connection.live').waitFor()
+  // A lesson can be opened while others are still being written.
+  await page.locator('.outline-lesson a').first().waitFor()
+  await page.locator('.outline-lesson.writing').first().waitFor()
+  await page.getByRole('button', { name: 'Stop' }).waitFor()
+  await finished(page)
+  expect(await page.getByRole('progressbar').getAttribute('aria-valuetext')).toBe('100 percent, 8 of 8 lessons')
+  expect(await page.title()).toBe('Rust ownership · Coursestream')
+  await expectWholeLog(page, server.current, session)
+
+  await page.getByRole('link', { name: 'Start reading' }).click()
+  const course = (await server.current.get(`/api/v1/sessions/${session}/events?type=course_generated`)).items[0].data.course
+  const { content } = course.parts[0].lessons[0]
+  await page.getByRole('heading', { level: 2, name: content.title }).waitFor()
+  for (const text of [...content.learning_objectives, content.exercises[0]]) {
+    await page.locator('.reader').getByText(text).first().waitFor()
+  }
+
+  const check = page.getByRole('button', { name: 'Check answers' })
+  expect(await check.isDisabled()).toBe(true)
+  for (const [index, question] of content.quiz.questions.entries()) {
+    const right = question.options.findIndex((option: { is_correct: boolean }) => option.is_correct)
+    // All right but the first.
+    const answer = index === 0 ? (right + 1) % 4 : right
+    await page.locator('.quiz fieldset').nth(index).getByRole('radio').nth(answer).check()
+  }
+  await check.click()
+  await page.getByText('2 of 3 correct').waitFor()
+  await page.getByText(content.quiz.questions[0].explanation).waitFor()
+
+  // Answers stay while one looks at another lesson, and the browser's way back leads back.
+  await page.getByRole('navigation', { name: 'Neighbouring lessons' }).getByRole('link').last().click()
+  await page.getByRole('heading', { level: 2, name: course.parts[0].lessons[1].content.title }).waitFor()
+  await page.goBack()
+  await page.getByText('2 of 3 correct').waitFor()
+  await page.getByRole('button', { name: 'Try again' }).click()
+  expect(await check.isDisabled()).toBe(true)
+})
+
+test('stop really cancels', async () => {
+  const { page } = await open()
+  const session = await generate(page, server.current.url, 'Something long')
+  await page.locator('.connection.live').waitFor()
+  await page.getByRole('button', { name: 'Stop' }).click()
+  await page.getByText('Stopped', { exact: true }).waitFor()
+  const summary = await server.current.get(`/api/v1/sessions/${session}`)
+  expect(summary.status).toBe('cancelled')
+  await page.locator('.log-row', { hasText: /cancel/i }).waitFor()
+  await expectWholeLog(page, server.current, session)
+  expect(await page.getByRole('button', { name: 'Stop' }).count()).toBe(0)
+})
+
+test('the log is filtered, copied, downloaded and cleared', async () => {
+  const { page, context } = await open()
+  await context.grantPermissions(['clipboard-read', 'clipboard-write'])
+  const session = await server.current.createSession('Filters')
+  await server.current.append(session, [
+    { type: 'log', message: 'a plain line' },
+    { type: 'error', message: 'a bad line', data: { why: 'because' } },
+  ])
+  await server.current.endSession(session)
+  await page.goto(`${server.current.url}/sessions/${session}`)
+  await expectWholeLog(page, server.current, session)
+
+  await page.getByRole('button', { name: /^Log 1/ }).click()
+  await page.getByTestId('log-count').getByText('3 lines').waitFor()
+  expect(await page.locator('.log-row', { hasText: 'a plain line' }).count()).toBe(0)
+  await page.getByRole('button', { name: 'Copy' }).click()
+  await page.getByRole('button', { name: 'Copied' }).waitFor()
+  const copied = await page.evaluate(() => navigator.clipboard.readText())
+  expect(copied).toContain('a bad line')
+  expect(copied).not.toContain('a plain line')
+
+  const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Download' }).click()])
+  expect(download.suggestedFilename()).toBe(`session-${session}.ndjson`)
+
+  await page.locator('.log-row', { hasText: 'a bad line' }).click()
+  await page.locator('.log-detail').getByText('"why": "because"').waitFor()
+  await page.keyboard.press('Escape')
+
+  // The keyboard goes from line to line.
+  await page.getByRole('listbox', { name: 'Events' }).focus()
+  await page.keyboard.press('Home')
+  await page.keyboard.press('ArrowDown')
+  expect(await page.locator('.log-row[aria-selected=true]').innerText()).toContain('a bad line')
+
+  await page.getByRole('button', { name: 'Clear the log that is shown' }).click()
+  await page.getByTestId('log-count').getByText('0 lines').waitFor()
+})

@@ -1,0 +1,76 @@
+import { expect, test } from 'vitest'
+import { bench, expectWholeLog, finished, service } from './support/page.ts'
+
+const { open } = bench()
+const lasting = service('--offline-pace', '0ms')
+const passing = service('--offline-pace', '0ms', '--session-ttl', '1s', '--prune-every', '1s')
+
+test('a link to a session that has ended shows its course and its log', async () => {
+  const { page } = await open()
+  const session = await lasting.current.generate('Ended')
+  await lasting.current.waitFor(session, (summary) => summary.endedAt !== undefined)
+  await page.goto(`${lasting.current.url}/sessions/${session}#lesson-2.1`)
+  await finished(page)
+  await page.locator('.reader .quiz').waitFor()
+  await expectWholeLog(page, lasting.current, session)
+  // Again, with all of it seen before.
+  await page.reload()
+  await finished(page)
+  await expectWholeLog(page, lasting.current, session)
+})
+
+test('a link to an expired session replays it from the archive', async () => {
+  const { page } = await open()
+  const session = await passing.current.generate('Expired')
+  await passing.current.waitFor(session, (summary) => summary.status === 'expired')
+  await page.goto(`${passing.current.url}/sessions/${session}`)
+  await page.getByText('From the archive').waitFor()
+  await finished(page)
+  await page.getByRole('link', { name: 'Start reading' }).click()
+  await page.locator('.reader .quiz').waitFor()
+  await expectWholeLog(page, passing.current, session)
+})
+
+test('a link to no session says so', async () => {
+  const { page, troubles } = await open()
+  await page.goto(`${lasting.current.url}/sessions/0199aaaa-0000-7000-8000-000000000000`)
+  await page.getByRole('heading', { name: 'No such session' }).waitFor()
+  // The browser itself reports the summary's 404.
+  expect(troubles.filter((trouble) => !trouble.includes('404'))).toEqual([])
+  troubles.length = 0
+})
+
+test('a failed run says why', async () => {
+  const { page } = await open()
+  const session = await lasting.current.createSession('Fails')
+  await lasting.current.endSession(session, { status: 'failed', error: 'no flour in the house' })
+  await page.goto(`${lasting.current.url}/sessions/${session}`)
+  await page.getByRole('alert').getByText('no flour in the house').waitFor()
+})
+
+test('the history is searched and filtered, page by page, and the address remembers how', async () => {
+  const { page } = await open()
+  for (let number = 1; number <= 28; number += 1) await lasting.current.createSession(`Needlework ${number}`)
+  const failed = await lasting.current.createSession('Needle that broke')
+  await lasting.current.endSession(failed, { status: 'failed', error: 'bent' })
+  await page.goto(`${lasting.current.url}/sessions`)
+  await page.getByRole('searchbox', { name: 'Search topics' }).fill('NEEDLE')
+  await page.waitForURL('**/sessions?topic=NEEDLE')
+  await expect.poll(() => page.locator('.session-row').allInnerTexts()).toHaveLength(25)
+  await page.getByRole('button', { name: 'Show more' }).click()
+  await expect.poll(() => page.locator('.session-row').count()).toBe(29)
+  expect(await page.getByRole('button', { name: 'Show more' }).count()).toBe(0)
+
+  await page.getByRole('button', { name: 'Failed' }).click()
+  await expect.poll(() => page.locator('.session-row').count()).toBe(1)
+  await page.reload()
+  await page.getByText('Needle that broke').waitFor()
+  expect(await page.locator('.session-row').count()).toBe(1)
+  await page.locator('.session-row').click()
+  await page.getByRole('heading', { level: 1, name: 'Needle that broke' }).waitFor()
+  await page.goBack()
+  await expect.poll(() => page.locator('.session-row').count()).toBe(1)
+
+  await page.getByRole('searchbox', { name: 'Search topics' }).fill('nothing of the kind')
+  await page.getByRole('heading', { name: 'Nothing matches' }).waitFor()
+})

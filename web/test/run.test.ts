@@ -1,0 +1,77 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { EVENT_TYPES, type Envelope } from '../src/client/index.ts'
+import { apply, applyAll, emptyRun } from '../src/course/run.ts'
+import { parseRoute } from '../src/page/route.ts'
+import { lessonsOf, syllabusOf } from '../src/page/syllabus.ts'
+
+function log(...events: [Envelope['type'], unknown?][]): Envelope[] {
+  return events.map(([type, data], index) => ({ sessionId: 's', offset: index + 1, type, message: type, timestamp: '2026-01-31T12:00:00.000Z', ...(data !== undefined && { data }) }))
+}
+
+const outline = { title: 'T', description: '', target_audience: '', prerequisites: [], total_duration: '', parts: [{ part_number: 1, title: 'P', description: '', learning_goals: [] }] }
+const lessons = { lessons: [{ lesson_number: 1, title: 'A', description: '' }, { lesson_number: 2, title: 'B', description: '' }] }
+const content = { title: 'A', content: 'x', learning_objectives: [], key_concepts: [], examples: [], exercises: [], estimated_duration: '', quiz: { questions: [] } }
+
+const half = log(
+  ['session_started', { topic: 'Topic', provider: 'offline', model: 'scaffold', attempt: 1 }],
+  ['success', { step: 'structure', result: outline, percent: 10 }],
+  ['success', { step: 'lessons', part: 1, result: lessons, percent: 20 }],
+  ['progress', { step: 'content', part: 1, lesson: 1, percent: 20 }],
+  ['progress', { step: 'content', part: 1, lesson: 2, percent: 20 }],
+  ['success', { step: 'content', part: 1, lesson: 1, result: content, percent: 60 }],
+)
+
+test('lessons appear as they are finished', () => {
+  const run = applyAll(emptyRun, half)
+  const syllabus = syllabusOf(run)
+  expect(syllabus && lessonsOf(syllabus).map(({ key, state }) => [key, state])).toEqual([['1.1', 'done'], ['1.2', 'writing']])
+  expect(run.progress).toMatchObject({ percent: 60, lessonsDone: 1, lessonsTotal: 2 })
+  expect(run).toMatchObject({ topic: 'Topic', provider: 'offline', status: 'running', lastOffset: 6 })
+})
+
+test('what a cancelled run never wrote is said to be missing', () => {
+  const run = applyAll(emptyRun, [...half, { sessionId: 's', offset: 7, type: 'session_cancelled', message: 'stopped', timestamp: '' }])
+  const syllabus = syllabusOf(run)
+  expect(run).toMatchObject({ status: 'cancelled', error: 'stopped', progress: { percent: 60 } })
+  expect(syllabus && lessonsOf(syllabus).map(({ state }) => state)).toEqual(['done', 'never'])
+})
+
+test('progress does not go back when a run is taken over', () => {
+  const run = applyAll(emptyRun, [...half, ...log(['log', { attempt: 2 }], ['progress', { step: 'content', part: 1, lesson: 2, percent: 20 }])])
+  expect(run.progress.percent).toBe(60)
+  expect(run.attempts).toBe(2)
+})
+
+test('a log of any shape folds without an exception, and folding in pieces is the same', () => {
+  const events = fc.array(fc.tuple(fc.constantFrom(...EVENT_TYPES), fc.oneof(
+    fc.jsonValue(),
+    fc.record({ step: fc.constantFrom('structure', 'lessons', 'content', 'other'), part: fc.jsonValue(), lesson: fc.jsonValue(), result: fc.jsonValue(), percent: fc.jsonValue() }),
+    fc.constantFrom({ step: 'structure', result: outline }, { step: 'lessons', part: 1, result: lessons }, { step: 'content', part: 1, lesson: 1, result: content }),
+  )), { maxLength: 30 })
+  fc.assert(
+    fc.property(events, fc.nat(30), (pairs, cut) => {
+      const all = log(...pairs)
+      const whole = applyAll(emptyRun, all)
+      expect(applyAll(applyAll(emptyRun, all.slice(0, cut)), all.slice(cut))).toEqual(whole)
+      syllabusOf(whole)
+      expect(whole.progress.percent).toBeGreaterThanOrEqual(0)
+      expect(whole.progress.percent).toBeLessThanOrEqual(100)
+    }),
+  )
+})
+
+test('a fold leaves what it was given as it was', () => {
+  const before = applyAll(emptyRun, half.slice(0, 5))
+  const copy = structuredClone({ ...before })
+  for (const event of half) apply(before, event)
+  expect(before).toEqual(copy)
+})
+
+test('addresses lead to views', () => {
+  expect(parseRoute('/')).toEqual({ name: 'create' })
+  expect(parseRoute('/sessions?topic=x')).toMatchObject({ name: 'history' })
+  expect(parseRoute('/sessions/abc#lesson-2.1')).toEqual({ name: 'session', sessionId: 'abc', lesson: '2.1' })
+  expect(parseRoute('/sessions/abc#overview')).toMatchObject({ name: 'session', lesson: undefined })
+  for (const path of ['/elsewhere', '/sessions/a/b']) expect(parseRoute(path)).toEqual({ name: 'nowhere' })
+})
