@@ -105,7 +105,7 @@ async fn messages_go_both_ways_over_websocket() {
 async fn a_body_that_is_no_payload_closes_its_session_only() {
     let server = start().await;
     let bystander = Polling::open(&server.url).await;
-    let too_many = vec!["4x"; 9].join("\x1e");
+    let too_many = ["4x"; 9].join("\x1e");
     // Clients do not open, ping, answer probes or upgrade over polling.
     for body in ["abc", "", "4ok\x1e", "b%%", "0{}", "2", "2probe", "5", &too_many] {
         let polling = Polling::open(&server.url).await;
