@@ -23,7 +23,8 @@ pub struct DatabaseArgs {
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
     pub database_url: Option<String>,
 
-    /// A direct URL to the same database for LISTEN, where --database-url leads through a pooler in transaction mode
+    /// A direct URL to the same database for LISTEN and the append lanes, where --database-url leads through a pooler in
+    /// transaction mode
     #[arg(long, env = "COURSESTREAM_LISTEN_DATABASE_URL", hide_env_values = true, value_name = "URL")]
     pub listen_database_url: Option<String>,
 
@@ -36,10 +37,10 @@ pub struct DatabaseArgs {
         value_parser = clap::value_parser!(u32).range(2..))]
     pub database_connections: u32,
 
-    /// Append lanes: commits that may be under way at the same time
-    #[arg(long, env = "COURSESTREAM_APPEND_LANES", default_value_t = 4, value_name = "N",
+    /// Append lanes: commits that may be under way at the same time; unset, one for every four cores
+    #[arg(long, env = "COURSESTREAM_APPEND_LANES", value_name = "N",
         value_parser = clap::value_parser!(u8).range(1..=64))]
-    pub append_lanes: u8,
+    pub append_lanes: Option<u8>,
 
     /// Time that one partition of the event table covers; whole partitions are archived and dropped
     #[arg(long, env = "COURSESTREAM_PARTITION_WIDTH", default_value = "1h", value_parser = duration_from_a_second,

@@ -27,6 +27,7 @@ pub struct Outline {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PartOutline {
+    #[serde(deserialize_with = "number")]
     pub part_number: usize,
     pub title: String,
     pub description: String,
@@ -41,6 +42,7 @@ pub struct LessonList {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LessonOutline {
+    #[serde(deserialize_with = "number")]
     pub lesson_number: usize,
     pub title: String,
     pub description: String,
@@ -94,6 +96,7 @@ pub struct Course {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Part {
+    #[serde(deserialize_with = "number")]
     pub part_number: usize,
     pub title: String,
     pub description: String,
@@ -103,10 +106,17 @@ pub struct Part {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Lesson {
+    #[serde(deserialize_with = "number")]
     pub lesson_number: usize,
     pub title: String,
     pub description: String,
     pub content: LessonContent,
+}
+
+/// A whole number. What is no place in a list, such as a negative one, becomes 0 and is left to the rules, which say what was
+/// expected.
+fn number<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    i64::deserialize(deserializer).map(|number| usize::try_from(number).unwrap_or(0))
 }
 
 /// One broken rule: where, and which.
@@ -357,5 +367,184 @@ impl Part {
                 c.within("content", |c| lesson.content.check_into(c));
             });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text() -> String {
+        "Text".to_owned()
+    }
+
+    fn course() -> Course {
+        let option = |label: &str| AnswerOption { option: label.to_owned(), text: text(), is_correct: label == "C" };
+        let question =
+            Question { question: text(), options: OPTION_LABELS.map(option).into(), explanation: Some(text()) };
+        let content = LessonContent {
+            title: text(),
+            learning_objectives: vec![text()],
+            content: text(),
+            key_concepts: vec![text()],
+            examples: vec![text()],
+            exercises: vec![text()],
+            estimated_duration: text(),
+            quiz: Quiz { questions: vec![question; QUESTIONS_PER_QUIZ] },
+        };
+        let lesson =
+            |number| Lesson { lesson_number: number, title: text(), description: text(), content: content.clone() };
+        let part = |number| Part {
+            part_number: number,
+            title: text(),
+            description: text(),
+            learning_goals: vec![text()],
+            lessons: (1..=2).map(lesson).collect(),
+        };
+        Course {
+            id: Uuid::nil(),
+            title: text(),
+            description: text(),
+            target_audience: text(),
+            prerequisites: vec![text()],
+            total_duration: text(),
+            parts: (1..=2).map(part).collect(),
+        }
+    }
+
+    fn violations(alter: impl FnOnce(&mut Course)) -> Vec<String> {
+        let mut altered = course();
+        alter(&mut altered);
+        altered.check().expect_err("the rule is broken").0.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_course_within_its_bounds_keeps_the_rules() {
+        assert_eq!(course().check(), Ok(()));
+        for (parts, lessons) in [(1, 1), (PARTS_MAX, LESSONS_PER_PART_MAX)] {
+            let mut course = course();
+            let (part, lesson) = (course.parts[0].clone(), course.parts[0].lessons[0].clone());
+            let lessons = (1..=lessons).map(|number| Lesson { lesson_number: number, ..lesson.clone() }).collect();
+            let part = Part { lessons, ..part };
+            course.parts = (1..=parts).map(|number| Part { part_number: number, ..part.clone() }).collect();
+            assert_eq!(course.check(), Ok(()));
+        }
+        let mut sparse = course();
+        sparse.prerequisites.clear();
+        sparse.parts[0].lessons[0].content.examples.clear();
+        sparse.parts[0].lessons[0].content.exercises.clear();
+        sparse.parts[0].lessons[0].content.quiz.questions[0].explanation = None;
+        assert_eq!(sparse.check(), Ok(()));
+    }
+
+    #[test]
+    fn a_violation_names_the_place_and_the_rule() {
+        assert_eq!(violations(|course| course.title = "  ".to_owned()), ["title: must not be empty"]);
+        assert_eq!(
+            violations(|course| course.parts[1].lessons[0].content.key_concepts[0] = "a\0".to_owned()),
+            ["parts[1].lessons[0].content.key_concepts[0]: must not contain a NUL character"]
+        );
+        assert_eq!(violations(|course| course.parts.clear()), ["parts: must have 1 to 5 entries, has 0"]);
+        assert_eq!(
+            violations(|course| course.parts[0].lessons.clear()),
+            ["parts[0].lessons: must have 1 to 5 entries, has 0"]
+        );
+        assert_eq!(
+            violations(|course| course.parts[0].learning_goals.clear()),
+            ["parts[0].learning_goals: must have at least one entry"]
+        );
+        assert_eq!(
+            violations(|course| course.parts[1].part_number = 3),
+            ["parts[1].part_number: must be 2 (numbered 1, 2, 3 … in order), is 3"]
+        );
+        assert_eq!(
+            violations(|course| course.parts[0].lessons.swap(0, 1)),
+            [
+                "parts[0].lessons[0].lesson_number: must be 1 (numbered 1, 2, 3 … in order), is 2",
+                "parts[0].lessons[1].lesson_number: must be 2 (numbered 1, 2, 3 … in order), is 1",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_quiz_has_three_questions_with_one_right_answer_of_four() {
+        let in_quiz = |alter: fn(&mut Quiz)| {
+            let found = violations(|course| alter(&mut course.parts[0].lessons[0].content.quiz));
+            found.into_iter().map(|found| found.replace("parts[0].lessons[0].content.quiz.", "")).collect::<Vec<_>>()
+        };
+        assert_eq!(in_quiz(|quiz| drop(quiz.questions.pop())), ["questions: must have exactly 3 entries, has 2"]);
+        assert_eq!(
+            in_quiz(|quiz| quiz.questions.push(quiz.questions[0].clone())),
+            ["questions: must have exactly 3 entries, has 4"]
+        );
+        assert_eq!(
+            in_quiz(|quiz| quiz.questions[1].options[2].is_correct = false),
+            ["questions[1].options: must have exactly one correct option, has 0"]
+        );
+        assert_eq!(
+            in_quiz(|quiz| quiz.questions[1].options[0].is_correct = true),
+            ["questions[1].options: must have exactly one correct option, has 2"]
+        );
+        assert_eq!(
+            in_quiz(|quiz| quiz.questions[0].options[3].option = "d".to_owned()),
+            [r#"questions[0].options[3].option: must be "D", is "d""#]
+        );
+        assert_eq!(
+            in_quiz(|quiz| quiz.questions[0].options.truncate(3)),
+            ["questions[0].options: must have exactly 4 entries, has 3"]
+        );
+        assert_eq!(
+            in_quiz(|quiz| quiz.questions[2].explanation = Some("\0".to_owned())),
+            ["questions[2].explanation: must not contain a NUL character"]
+        );
+    }
+
+    #[test]
+    fn every_broken_rule_is_named_at_once() {
+        let found = violations(|course| {
+            course.title.clear();
+            course.parts[0].title.clear();
+            course.parts[1].lessons[1].content.quiz.questions[0].question.clear();
+        });
+        assert_eq!(found.len(), 3, "{found:?}");
+    }
+
+    #[test]
+    fn the_steps_of_a_course_keep_its_rules_and_make_it() {
+        let whole = course();
+        let outline = Outline {
+            title: text(),
+            description: text(),
+            target_audience: text(),
+            prerequisites: vec![text()],
+            total_duration: text(),
+            parts: (1..=2)
+                .map(|part_number| PartOutline {
+                    part_number,
+                    title: text(),
+                    description: text(),
+                    learning_goals: vec![text()],
+                })
+                .collect(),
+        };
+        assert_eq!(outline.check(), Ok(()));
+        let list = LessonList {
+            lessons: (1..=2)
+                .map(|lesson_number| LessonOutline { lesson_number, title: text(), description: text() })
+                .collect(),
+        };
+        assert_eq!(list.check(), Ok(()));
+        let content = whole.parts[0].lessons[0].content.clone();
+        assert_eq!(content.check(), Ok(()));
+        let lessons: Vec<_> = list.lessons.iter().map(|lesson| (lesson.clone(), content.clone())).collect();
+        let assembled = Course::assemble(Uuid::nil(), outline.clone(), vec![lessons.clone(), lessons]);
+        assert_eq!(assembled, whole);
+        assert_eq!(assembled.lesson_count(), 4);
+
+        let without_parts = Outline { parts: Vec::new(), ..outline };
+        assert_eq!(without_parts.check().unwrap_err().to_string(), "parts: must have 1 to 5 entries, has 0");
+        let numbered_from_two =
+            LessonList { lessons: vec![LessonOutline { lesson_number: 2, title: text(), description: text() }] };
+        assert!(numbered_from_two.check().is_err());
     }
 }

@@ -62,6 +62,9 @@ pub enum Status {
 }
 
 impl Status {
+    pub const ALL: [Self; 6] =
+        [Self::Queued, Self::Running, Self::Completed, Self::Failed, Self::Cancelled, Self::Expired];
+
     #[must_use]
     pub const fn new(phase: Phase, expired: bool) -> Self {
         match phase {
@@ -276,5 +279,157 @@ impl SessionState {
             state.apply_event(event);
         }
         state
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use proptest::{collection::vec, prelude::*, sample::select};
+    use serde_json::value::RawValue;
+
+    use super::*;
+
+    fn draft(kind: EventType, message: &str, data: &str) -> Draft {
+        let data = (!data.is_empty()).then(|| Arc::from(RawValue::from_string(data.to_owned()).unwrap()));
+        Draft { kind, message: message.to_owned(), data }
+    }
+
+    fn state(drafts: &[Draft]) -> SessionState {
+        let mut state = SessionState::default();
+        state.apply(Delta::of(drafts));
+        state
+    }
+
+    const COURSE: &str = "11111111-1111-4111-8111-111111111111";
+
+    #[test]
+    fn a_session_without_events_is_queued() {
+        assert_eq!(SessionState::fold([]).phase, Phase::Queued);
+    }
+
+    #[test]
+    fn a_run_is_told_by_its_events() {
+        let state = state(&[
+            draft(EventType::SessionStarted, "", r#"{"provider":"offline","model":"scaffold","attempt":1}"#),
+            draft(EventType::Log, "", r#"{"attempt":2}"#),
+            draft(EventType::Success, "", r#"{"usage":{"promptTokens":7,"completionTokens":11},"result":{}}"#),
+            draft(EventType::Success, "", r#"{"usage":{"promptTokens":1}}"#),
+            draft(EventType::Progress, "", ""),
+            draft(EventType::Error, "", r#"{"error":"no error of the session"}"#),
+            draft(EventType::CourseGenerated, "", &format!(r#"{{"courseId":"{COURSE}","course":{{}}}}"#)),
+            draft(EventType::SessionCompleted, "", ""),
+        ]);
+        let expected = SessionState {
+            phase: Phase::Completed,
+            last_offset: 8,
+            counts: Counts { log: 1, progress: 1, success: 2, error: 1, course_generated: 1 },
+            course_id: Some(COURSE.parse().unwrap()),
+            error: None,
+            provider: Some("offline".to_owned()),
+            model: Some("scaffold".to_owned()),
+            prompt_tokens: 8,
+            completion_tokens: 11,
+            attempts: 2,
+        };
+        assert_eq!(state, expected);
+    }
+
+    #[test]
+    fn a_failure_names_its_error_or_its_message() {
+        let named = state(&[draft(EventType::SessionFailed, "message", r#"{"error":"no model"}"#)]);
+        assert_eq!((named.phase, named.error.as_deref()), (Phase::Failed, Some("no model")));
+        for data in ["", "{}", r#"{"error":null}"#, r#"{"error":{"code":7}}"#, "[]", "7"] {
+            assert_eq!(
+                state(&[draft(EventType::SessionFailed, "message", data)]).error.as_deref(),
+                Some("message"),
+                "{data}"
+            );
+        }
+        let cancelled = state(&[draft(EventType::SessionCancelled, "message", "")]);
+        assert_eq!((cancelled.phase, cancelled.error), (Phase::Cancelled, None));
+    }
+
+    #[test]
+    fn data_of_another_shape_counts_for_nothing_and_spoils_nothing() {
+        for data in [
+            r#"{"usage":"much"}"#,
+            r#"{"usage":{"promptTokens":-1,"completionTokens":3}}"#,
+            r#"{"usage":{"promptTokens":1.5}}"#,
+            r#"{"usage":{"promptTokens":99999999999}}"#,
+            r#"{"usage":null}"#,
+            r#"[{"usage":{"promptTokens":1}}]"#,
+            r#"{"nested":{"usage":{"promptTokens":1}}}"#,
+        ] {
+            let state = state(&[draft(EventType::Success, "", data)]);
+            assert_eq!((state.prompt_tokens, state.completion_tokens, state.counts.success), (0, 0, 1), "{data}");
+        }
+        let beside = r#"{"usage":{"promptTokens":3},"courseId":7,"attempt":"x","error":[]}"#;
+        assert_eq!(state(&[draft(EventType::Success, "", beside)]).prompt_tokens, 3);
+        let unknown = format!(r#"{{"courseId":"{COURSE}","more":[1,2],"usage":{{"cached":1}}}}"#);
+        assert_eq!(state(&[draft(EventType::CourseGenerated, "", &unknown)]).course_id, Some(COURSE.parse().unwrap()));
+    }
+
+    #[test]
+    fn the_latest_course_is_the_session_s_and_none_takes_it_away() {
+        let other = "22222222-2222-4222-8222-222222222222";
+        let with = |id: &str| draft(EventType::CourseGenerated, "", &format!(r#"{{"courseId":"{id}"}}"#));
+        let state = state(&[with(COURSE), with(other), draft(EventType::CourseGenerated, "", "{}")]);
+        assert_eq!(state.course_id, Some(other.parse().unwrap()));
+        assert_eq!(state.counts.course_generated, 3);
+    }
+
+    #[test]
+    fn an_attempt_fits_its_column() {
+        let state = state(&[draft(EventType::SessionStarted, "", r#"{"attempt":4294967295}"#)]);
+        assert_eq!(state.attempts, i32::MAX as u32);
+    }
+
+    fn drafts() -> impl Strategy<Value = Vec<Draft>> {
+        let kinds = select(EventType::ALL.to_vec());
+        let data = select(vec![
+            "".to_owned(),
+            "{}".to_owned(),
+            "7".to_owned(),
+            format!(r#"{{"courseId":"{COURSE}"}}"#),
+            r#"{"usage":{"promptTokens":3,"completionTokens":4294967295},"error":"e"}"#.to_owned(),
+            r#"{"provider":"p","model":"m","attempt":3}"#.to_owned(),
+            r#"{"provider":7,"model":null,"attempt":1}"#.to_owned(),
+        ]);
+        vec((kinds, "[a-z]{0,3}", data).prop_map(|(kind, message, data)| draft(kind, &message, &data)), 0..40)
+    }
+
+    proptest! {
+        /// However a log is cut into appends, its state is the same: the append statement adds the deltas of batches.
+        #[test]
+        fn a_state_does_not_depend_on_the_batches(drafts in drafts(), cuts in vec(1usize..10, 0..20)) {
+            let mut by_batches = SessionState::default();
+            let (mut rest, mut cuts) = (&drafts[..], cuts.into_iter());
+            while !rest.is_empty() {
+                let (batch, behind) = rest.split_at(cuts.next().unwrap_or(rest.len()).min(rest.len()));
+                by_batches.apply(Delta::of(batch));
+                rest = behind;
+            }
+            let events: Vec<Event> = (1..)
+                .zip(drafts)
+                .map(|(offset, draft)| {
+                    let session_id = crate::event::SessionId::from_uuid(Uuid::nil());
+                    draft.commit(session_id, crate::event::Offset::new(offset), chrono::DateTime::UNIX_EPOCH)
+                })
+                .collect();
+            prop_assert_eq!(by_batches, SessionState::fold(&events));
+        }
+    }
+
+    #[test]
+    fn a_phase_is_read_as_it_is_written() {
+        for phase in [Phase::Queued, Phase::Running, Phase::Completed, Phase::Failed, Phase::Cancelled] {
+            assert_eq!(Phase::parse(phase.as_str()), Some(phase));
+            assert_eq!(Status::new(phase, false).as_str(), phase.as_str());
+            assert_eq!(Status::new(phase, false).is_ended(), phase.is_ended());
+            assert_eq!(Status::new(phase, true), Status::Expired);
+        }
+        assert_eq!(Phase::parse("expired"), None);
     }
 }

@@ -3,9 +3,12 @@
 //! Logs go to stderr: a readable message with fields. Fields that recur have one name everywhere: `session.id`,
 //! `event.offset`, `duration_ms`, `error`. Prompts, keys and bodies are never logged.
 
+use std::time::Duration;
+
 use anyhow::Context;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::SubscriberInitExt};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::{EnvFilter, Layer, filter::LevelFilter, layer::SubscriberExt, util::SubscriberInitExt};
 
 use crate::{config::LogArgs, generation::Captures};
 
@@ -18,7 +21,11 @@ pub fn init_logging(args: &LogArgs, captures: &Captures) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(&args.log).context("--log: not a valid filter")?;
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let lines = if args.log_json { lines.json().boxed() } else { lines.boxed() };
-    tracing_subscriber::registry().with(captures.layer()).with(lines.with_filter(filter)).try_init()?;
+    // Without a filter of its own the capture would make every library's trace lines be looked at, on every frame.
+    tracing_subscriber::registry()
+        .with(captures.layer().with_filter(LevelFilter::INFO))
+        .with(lines.with_filter(filter))
+        .try_init()?;
     Ok(())
 }
 
@@ -37,4 +44,17 @@ pub fn init_metrics() -> anyhow::Result<PrometheusHandle> {
         .set_buckets_for_metric(Matcher::Suffix("_events".to_owned()), &EVENTS)?
         .install_recorder()
         .context("metrics")
+}
+
+const UPKEEP_EVERY: Duration = Duration::from_secs(5);
+
+/// Folds measured values into their buckets until told to stop. Until that is done every single one is kept, and a node that
+/// nobody scrapes would keep them for ever.
+pub async fn upkeep(prometheus: PrometheusHandle, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(UPKEEP_EVERY) => prometheus.run_upkeep(),
+        }
+    }
 }

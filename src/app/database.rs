@@ -21,8 +21,6 @@ const RESTART_PAUSE: Duration = Duration::from_millis(200);
 /// An open database.
 pub struct Database {
     pub store: Store,
-    /// A direct way to the database, for LISTEN.
-    pub listen_options: PgConnectOptions,
     cluster: Option<(PrivateCluster, PathBuf)>,
 }
 
@@ -44,20 +42,21 @@ impl Database {
             Some(url) => (parse(url).context("DATABASE_URL")?, None),
             None => private(&args.data_dir).await?,
         };
-        let listen_options = match &args.listen_database_url {
+        let direct = match &args.listen_database_url {
             Some(url) => parse(url).context("--listen-database-url")?,
             None => connect.clone(),
         };
         let place = describe(&connect);
         let options = StoreOptions {
             connect,
+            direct,
             connections_max: args.database_connections,
             acquire_timeout: ACQUIRE_TIMEOUT,
             partition_width: args.partition_width,
         };
         let store =
             Store::connect(options).await.with_context(|| format!("cannot connect to PostgreSQL at {place}"))?;
-        Ok(Self { store, listen_options, cluster })
+        Ok(Self { store, cluster })
     }
 
     /// Starts the private PostgreSQL again whenever it ends by itself, until it is stopped.

@@ -81,6 +81,7 @@ async fn listen_inner(feed: &Feed, options: &ListenerOptions) -> Result<std::con
     let mut probes = tokio::time::interval(options.probe_every);
     probes.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let (mut sent, mut returned) = (0, 0);
+    let mut sent_at = Instant::now();
     loop {
         tokio::select! {
             heard = listener.try_recv() => match heard? {
@@ -88,6 +89,7 @@ async fn listen_inner(feed: &Feed, options: &ListenerOptions) -> Result<std::con
                 Some(notification) => match notifier::parse(notification.payload()) {
                     Some(Heard::Probe { node, number }) if node == feed.shared.node => {
                         returned = number;
+                        metrics::histogram!("coursestream_wakeup_seconds").record(sent_at.elapsed().as_secs_f64());
                         set(feed, Wakeups::Arriving);
                     }
                     // A node has its own commits from itself, with their events.
@@ -105,6 +107,7 @@ async fn listen_inner(feed: &Feed, options: &ListenerOptions) -> Result<std::con
                     set(feed, Wakeups::Missing);
                 }
                 sent += 1;
+                sent_at = Instant::now();
                 if feed.shared.store.notify(CHANNEL, &[notifier::probe(feed.shared.node, sent)]).await.is_err() {
                     set(feed, Wakeups::Missing);
                 }

@@ -14,6 +14,7 @@ use futures_util::{
     future::{BoxFuture, Shared as SharedFuture},
 };
 use tokio::sync::watch;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::{Shared, recent::Recent};
 use crate::{
@@ -86,14 +87,17 @@ impl Tail {
         if last.is_terminal() {
             self.has_ended.store(true, Ordering::Relaxed);
         }
+        self.keep(frames);
+        self.moved_to(offset);
+    }
+
+    fn keep(&self, frames: Vec<Arc<Frame>>) {
         let mut state = self.state();
-        state.recent.extend(frames);
-        if self.has_ended() {
-            // The phase has changed: a join must not be told the old one.
+        if frames.iter().any(|frame| !frame.event().kind.is_stream_message()) {
+            // The status has changed: a join must not be told the old one.
             state.head = None;
         }
-        drop(state);
-        self.moved_to(offset);
+        state.recent.extend(frames);
     }
 
     pub(super) fn moved_to(&self, last: Offset) {
@@ -121,7 +125,7 @@ impl Tail {
         };
         let frames = page.await?;
         if is_near {
-            self.state().recent.extend(frames.to_vec());
+            self.keep(frames.to_vec());
         }
         let behind: Vec<Arc<Frame>> =
             frames.iter().filter(|frame| frame.offset() > cursor).take(limit).cloned().collect();
@@ -130,7 +134,7 @@ impl Tail {
         }
         // The page was cut short by its size, or its read began before the log had grown past the cursor. Waiting
         // would be wrong: the move that there is to hear of has been heard already.
-        let frames = self.read_log(cursor).await.map_err(Arc::new)?;
+        let frames = self.read_log(cursor).await?;
         Ok(frames.iter().take(limit).cloned().collect())
     }
 
@@ -146,9 +150,7 @@ impl Tail {
             }
             state.pages.retain(|(at, _)| *at != start);
         }
-        metrics::counter!("coursestream_feed_reads_total").increment(1);
-        let (store, session_id) = (self.store.clone(), self.session_id);
-        let read = async move { read_log(&store, session_id, start).await.map_err(Arc::new) }.boxed().shared();
+        let read = self.read_log(start);
         state.pages.push_back((start, read.clone()));
         if state.pages.len() > PAGES_KEPT {
             state.pages.pop_front();
@@ -156,9 +158,10 @@ impl Tail {
         read
     }
 
-    async fn read_log(&self, cursor: Offset) -> Result<Frames, StoreError> {
+    fn read_log(&self, after: Offset) -> Read<Frames> {
         metrics::counter!("coursestream_feed_reads_total").increment(1);
-        read_log(&self.store, self.session_id, cursor).await
+        let (store, session_id) = (self.store.clone(), self.session_id);
+        in_a_task(async move { read_log(&store, session_id, after).await })
     }
 
     /// Where the session stands. Clients that join at the same time share one answer; `anew` insists on a new one.
@@ -169,7 +172,7 @@ impl Tail {
                 Some((at, read)) if !anew && at.elapsed() < HEAD_FRESH => read.clone(),
                 _ => {
                     let (store, session_id) = (self.store.clone(), self.session_id);
-                    let read = async move { store.find_head(session_id).await.map_err(Arc::new) }.boxed().shared();
+                    let read = in_a_task(async move { store.find_head(session_id).await });
                     state.head = Some((Instant::now(), read.clone()));
                     read
                 }
@@ -191,6 +194,26 @@ impl Tail {
         }
         Ok(head)
     }
+}
+
+/// Reads in a task of its own. A subscriber polls its reads only while its peer takes what it has, and may be gone before they
+/// are done; meanwhile they would hold connections of the pool, and a few silent clients would hold them all.
+fn in_a_task<T, F>(read: F) -> Read<T>
+where
+    T: Clone + Send + Sync + 'static,
+    F: Future<Output = Result<T, StoreError>> + Send + 'static,
+{
+    let task = AbortOnDropHandle::new(tokio::spawn(read));
+    async move {
+        match task.await {
+            Ok(result) => result.map_err(Arc::new),
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            // Aborted, which only the end of the runtime does to a task that is waited for.
+            Err(_) => std::future::pending().await,
+        }
+    }
+    .boxed()
+    .shared()
 }
 
 async fn read_log(store: &Store, session_id: SessionId, after: Offset) -> Result<Frames, StoreError> {

@@ -84,7 +84,12 @@ impl Generation {
     /// [`StartError`].
     pub async fn start(&self, new: &NewSession, idempotency: Option<&Idempotency>) -> Result<SessionId, StartError> {
         if self.store.count_queued(self.queue_max).await? >= self.queue_max {
-            return Err(StartError::QueueFull);
+            // A retry adds nothing to the queue.
+            let first = match idempotency {
+                Some(idempotency) => self.store.find_by_key(new.user_id, idempotency).await?,
+                None => None,
+            };
+            return first.ok_or(StartError::QueueFull);
         }
         let session_id = match idempotency {
             Some(idempotency) => self.store.create_session_once(new, idempotency).await?,

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     event::{Draft, EventType, Offset},
     feed::Feed,
-    provider::{Provider, Request, Usage},
+    provider::{Provider, ProviderError, Request, Usage},
     store::{AppendError, Appender, Claim, Store, StoreError, Writer},
 };
 
@@ -107,7 +107,7 @@ impl Run {
                 Interrupted::Lost
                 | Interrupted::Append(AppendError::Fenced | AppendError::Ended | AppendError::NotFound),
             ) => {
-                tracing::info!(session.id = %session_id, "the run goes on elsewhere or has ended; this node lets go of it");
+                tracing::info!(session.id = %session_id, "the run has ended or goes on elsewhere");
                 false
             }
             Err(reason @ (Interrupted::Stopping | Interrupted::Read(_) | Interrupted::Append(_))) => {
@@ -268,6 +268,8 @@ impl Run {
     }
 
     async fn fail_with(&self, capture: &Capture, error: &str, usage: Usage) -> Result<(), Interrupted> {
+        // For the operator; outside of the run's span, since its own log says it below.
+        tracing::warn!(parent: None, session.id = %self.claim.session_id, "a run failed: {error}");
         let drafts = vec![
             Draft::new(EventType::Error, error),
             Draft::new(EventType::SessionFailed, "The run failed").with_data(&json!({"error": error, "usage": usage})),
@@ -337,6 +339,20 @@ fn succeeded(state: &WorkflowState, done: StepDone) -> Draft {
     Draft::new(EventType::Success, done.result.headline(done.key)).with_data(&data)
 }
 
+/// What a model can do about an answer that did not arrive whole.
+fn reword(error: &ProviderError) -> String {
+    match error {
+        ProviderError::CutOff { .. } => {
+            "the answer was cut off at its length limit; answer much more briefly".to_owned()
+        }
+        other => other.to_string(),
+    }
+}
+
+fn count_call(outcome: &'static str) {
+    metrics::counter!("coursestream_model_calls_total", "outcome" => outcome).increment(1);
+}
+
 /// One step's question.
 struct Ask {
     key: StepKey,
@@ -360,22 +376,26 @@ impl Ask {
                     usage += answer.usage;
                     match read_answer(key, &answer.json) {
                         Ok(result) => {
+                            count_call("valid");
                             let duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
                             let model = answer.model;
                             return Ok(StepDone { key, result, model, usage, tries: try_number, duration_ms });
                         }
                         Err(wrong) => {
+                            count_call("invalid");
                             correction = Some(wrong.clone());
                             (wrong, false)
                         }
                     }
                 }
                 Err(error) => {
+                    count_call("failed");
                     usage += error.usage();
+                    // What was wrong with an earlier answer is not what was wrong with this one.
+                    correction = Some(reword(&error));
                     (error.to_string(), !error.is_worth_rewording())
                 }
             };
-            metrics::counter!("coursestream_model_answers_refused_total").increment(1);
             if is_final {
                 return Err(StepFailure { key, reason: wrong, usage });
             }

@@ -56,6 +56,18 @@ impl Held {
     }
 }
 
+/// A lease is renewed for as long as this lives: until its run is over, and no longer where the run panics.
+struct Holding {
+    held: Held,
+    lease: Renewal,
+}
+
+impl Drop for Holding {
+    fn drop(&mut self) {
+        self.held.with(|held| held.remove(&self.lease));
+    }
+}
+
 impl Runner {
     #[must_use]
     pub fn new(
@@ -88,6 +100,9 @@ impl Runner {
                 }
             }
             metrics::gauge!("coursestream_runs_running").set(runs.len() as f64);
+            if let Ok(queued) = self.generation.store.count_queued(self.generation.queue_max).await {
+                metrics::gauge!("coursestream_runs_queued").set(queued as f64);
+            }
             tokio::select! {
                 () = stop.cancelled() => break,
                 () = self.generation.news.notified() => {}
@@ -117,8 +132,9 @@ impl Runner {
         let (held, store, captures) = (self.held.clone(), self.generation.store.clone(), self.captures.clone());
         let (stop, grace) = (stop.clone(), self.options.grace);
         runs.spawn(async move {
+            let holding = Holding { held, lease };
             let is_unfinished = run.carry_out(&captures, &stop, grace, &lost).await;
-            held.with(|held| held.remove(&lease));
+            drop(holding);
             if is_unfinished && let Err(error) = store.release_run(lease).await {
                 tracing::warn!(session.id = %lease.session_id, %error, "a lease could not be handed back; it will run out");
             }

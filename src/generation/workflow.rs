@@ -258,7 +258,16 @@ fn parse_step(data: &str) -> Option<(StepKey, StepResult)> {
 /// What is wrong with the answer, in words that a model can act upon.
 pub fn read_answer(key: StepKey, json: &str) -> Result<StepResult, String> {
     fn parse<T: serde::de::DeserializeOwned>(json: &str) -> Result<T, String> {
-        serde_json::from_str(json).map_err(|error| format!("not JSON of the wanted form: {error}"))
+        serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_str(json)).map_err(|error| {
+            let (place, inner) = (error.path().to_string(), error.into_inner());
+            if !inner.is_data() {
+                return format!("not JSON: {inner}");
+            }
+            // Nobody looks at the text's lines again; the place in the value is what helps.
+            let rule = inner.to_string();
+            let rule = rule.split(" at line ").next().unwrap_or_default();
+            if place == "." { rule.to_owned() } else { format!("{place}: {rule}") }
+        })
     }
     match key {
         StepKey::Structure => {

@@ -8,7 +8,7 @@ use poem_openapi::{
 };
 use uuid::Uuid;
 
-use super::{Http, errors, raw::Raw};
+use super::{Http, errors, raw::Raw, timestamp};
 use crate::{
     store::CourseSummary,
     wire::{ErrorCode, Problem, Tag},
@@ -32,6 +32,7 @@ struct ListedCourse {
     description: String,
     parts: u32,
     lessons: u32,
+    #[oai(serialize_with = "timestamp::millis")]
     created_at: DateTime<Utc>,
 }
 

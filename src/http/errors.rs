@@ -5,10 +5,8 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use poem::{
-    Endpoint, Error, IntoResponse, Request, Response,
-    http::{StatusCode, header},
-};
+use poem::{Endpoint, Error, IntoResponse, Request, Response, error::CorsError, http::StatusCode};
+use poem_openapi::error::{ContentTypeError, ParseParamError};
 use serde_json::json;
 
 use crate::{
@@ -25,17 +23,17 @@ pub(super) async fn unify<E: Endpoint>(next: Arc<E>, request: Request) -> poem::
     let is_drop_in = request.original_uri().path().starts_with(DROP_IN);
     match next.call(request).await {
         Ok(response) => Ok(response.into_response()),
-        Err(error) => Ok(form(error, is_drop_in)),
+        Err(error) => Ok(form(&error, is_drop_in)),
     }
 }
 
-fn form(error: Error, is_drop_in: bool) -> Response {
+fn form(error: &Error, is_drop_in: bool) -> Response {
     let status = error.status();
     let code = code_of(status);
     if status.is_server_error() {
         tracing::error!(%error, "a request failed");
     }
-    let detail = if status.is_server_error() { Cow::from("the server could not answer") } else { detail(&error) };
+    let detail = if status.is_server_error() { Cow::from("the server could not answer") } else { detail(error) };
     let body = if is_drop_in {
         json!({"success": false, "error": detail})
     } else {
@@ -43,12 +41,7 @@ fn form(error: Error, is_drop_in: bool) -> Response {
         serde_json::to_value(problem).unwrap_or_default()
     };
     let content_type = if is_drop_in { "application/json; charset=utf-8" } else { "application/problem+json" };
-    let mut response = Response::builder().status(status).content_type(content_type).body(body.to_string());
-    // 405 says what is allowed.
-    if let Some(allow) = error.into_response().headers().get(header::ALLOW) {
-        response.headers_mut().insert(header::ALLOW, allow.clone());
-    }
-    response
+    Response::builder().status(status).content_type(content_type).body(body.to_string())
 }
 
 fn code_of(status: StatusCode) -> ErrorCode {
@@ -56,28 +49,55 @@ fn code_of(status: StatusCode) -> ErrorCode {
         StatusCode::UNAUTHORIZED => ErrorCode::Unauthorized,
         StatusCode::FORBIDDEN => ErrorCode::Forbidden,
         StatusCode::NOT_FOUND => ErrorCode::NotFound,
+        StatusCode::METHOD_NOT_ALLOWED => ErrorCode::MethodNotAllowed,
         StatusCode::PAYLOAD_TOO_LARGE => ErrorCode::PayloadTooLarge,
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => ErrorCode::UnsupportedMediaType,
         StatusCode::SERVICE_UNAVAILABLE => ErrorCode::Unavailable,
         status if status.is_client_error() => ErrorCode::BadRequest,
         _ => ErrorCode::Internal,
     }
 }
 
-/// What poem says, without the names of our types.
+/// What was wrong, in our words: poem's name our types and speak of parsing.
 fn detail(error: &Error) -> Cow<'static, str> {
-    let text = error.to_string();
-    let text = text.strip_prefix("parse request payload error: ").unwrap_or(&text);
-    match text.strip_prefix("failed to parse \"").and_then(|rest| rest.split_once("\": ")) {
-        // `failed to parse "Type.field": reason`, or a field's own: `failed to parse "Type": reason`
-        Some((place, reason)) => {
-            let reason = reason.trim();
-            match place.split_once('.') {
-                Some((_, field)) => format!("{field}: {reason}").into(),
-                None => reason.to_owned().into(),
-            }
-        }
-        None => text.to_owned().into(),
+    if let Some(ParseParamError { name, reason }) = error.downcast_ref() {
+        return format!("{name}: {}", rule(reason)).into();
     }
+    if matches!(error.downcast_ref(), Some(CorsError::OriginNotAllowed)) {
+        return "Origin: pages of this origin may not call here".into();
+    }
+    match error.downcast_ref() {
+        Some(ContentTypeError::NotSupported { content_type }) => {
+            format!("Content-Type: must be application/json, is {content_type}").into()
+        }
+        Some(ContentTypeError::ExpectContentType) => "Content-Type: is required, and must be application/json".into(),
+        None => error.to_string().into(),
+    }
+}
+
+/// The rule that a parameter breaks, from poem-openapi's account of how it failed.
+fn rule(reason: &str) -> Cow<'static, str> {
+    let bound = |name: &str| {
+        let rest = reason.strip_prefix("verification failed. ")?.strip_prefix(name)?;
+        rest.strip_prefix('(')?.split_once(',').map(|(bound, _)| bound.to_owned())
+    };
+    if let Some(min) = bound("minimum") {
+        return format!("must be at least {min}").into();
+    }
+    if let Some(max) = bound("maximum") {
+        return format!("must be at most {max}").into();
+    }
+    if reason.contains("expects an input value") {
+        return "is required".into();
+    }
+    let kinds = [
+        (r#"failed to parse "integer"#, "must be a whole number from 0"),
+        (r#"failed to parse "string(uuid)"#, "must be a UUID"),
+        (r#"failed to parse "string(date-time)"#, "must be a time such as 2026-01-31T12:00:00Z"),
+        (r#"failed to parse "boolean"#, "must be true or false"),
+    ];
+    let known = kinds.into_iter().find(|(start, _)| reason.starts_with(start));
+    known.map_or_else(|| reason.to_owned().into(), |(_, rule)| rule.into())
 }
 
 /// What the database's absence looks like from outside; the cause is logged here, once.
@@ -94,7 +114,7 @@ pub(super) fn store(error: &StoreError) -> Problem {
 pub(super) fn append(error: &AppendError) -> Problem {
     let code = match error {
         AppendError::NotFound => ErrorCode::SessionNotFound,
-        AppendError::Ended => ErrorCode::SessionEnded,
+        AppendError::Ended | AppendError::Duplicate => ErrorCode::SessionEnded,
         AppendError::Fenced | AppendError::Unavailable | AppendError::OutcomeUnknown => ErrorCode::Unavailable,
         AppendError::Rejected(_) => ErrorCode::Internal,
     };

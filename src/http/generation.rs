@@ -5,11 +5,11 @@ use poem_openapi::{
     param::{Header, Path},
     payload::Json,
 };
-use serde::Serialize;
+use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::{Http, errors};
+use super::{Http, errors, strict::Strict};
 use crate::{
     event::SessionId,
     generation::{CancelError, StartError},
@@ -29,12 +29,13 @@ pub(super) struct GenerationApi {
 }
 
 /// What a course is to be about.
-#[derive(Serialize, Object)]
+#[derive(Deserialize, Object)]
 #[oai(example)]
 struct GenerateRequest {
     /// 1 to 500 characters after trimming.
     course_topic: String,
     /// Let the model search the web.
+    #[serde(default)]
     #[oai(default)]
     search_web: bool,
     /// Who asks.
@@ -189,14 +190,14 @@ impl GenerationApi {
     #[oai(path = "/generate", method = "post", operation_id = "startGeneration")]
     async fn generate(
         &self,
-        request: Json<GenerateRequest>,
+        request: Strict<GenerateRequest>,
         /// Makes a retry safe: 1 to 255 characters, chosen by the client.
         #[oai(name = "Idempotency-Key")]
         idempotency_key: Header<Option<String>>,
     ) -> StartAnswer {
-        let request = request.0;
+        let request = request.body;
         let topic = request.course_topic.trim();
-        if let Err(rule) = check_topic(topic) {
+        if let Err(rule) = check_topic("course_topic", topic) {
             return StartAnswer::BadRequest(failure(rule));
         }
         let idempotency = match idempotency_key.0.map(|key| idempotency(key, topic, &request)).transpose() {
@@ -294,7 +295,7 @@ impl From<&SessionHead> for ListedSession {
 }
 
 /// The rule that a trimmed topic breaks, if any.
-fn check_topic(topic: &str) -> Result<(), String> {
+pub(super) fn check_topic(field: &str, topic: &str) -> Result<(), String> {
     let characters = topic.chars().count();
     if characters == 0 || characters > TOPIC_CHARACTERS_MAX {
         return Err(format!(
@@ -302,7 +303,7 @@ fn check_topic(topic: &str) -> Result<(), String> {
         ));
     }
     if topic.contains('\0') {
-        return Err("course_topic: must not contain a NUL character".to_owned());
+        return Err(format!("{field}: must not contain a NUL character"));
     }
     Ok(())
 }

@@ -2,22 +2,31 @@
 //!
 //! The drop-in endpoints answer as the clients that exist expect it (`{"success":…}`); all others report errors as
 //! `application/problem+json`. What poem itself refuses (a body that is not JSON, a path that is not there) is brought
-//! into the same two forms by [`errors`].
+//! into the same two forms by [`errors`]. The page that people see, [`ui`], is beside the API and stands in no document.
 
+mod allow;
 mod body;
 mod courses;
 mod errors;
 mod generation;
 mod health;
 mod origin;
+mod producers;
 mod raw;
 mod sessions;
+mod strict;
+mod timestamp;
+mod ui;
 
-use poem::{Endpoint, EndpointExt, IntoEndpoint, Response, Route, endpoint::make_sync, web::Redirect};
+use poem::{Endpoint, EndpointExt, IntoEndpoint, Response, Route, endpoint::make_sync};
 use poem_openapi::{OpenApi, OpenApiService};
 use tokio_util::sync::CancellationToken;
 
-use crate::{feed::Feed, generation::Generation, store::Store};
+use crate::{
+    feed::Feed,
+    generation::Generation,
+    store::{Appender, Store},
+};
 
 pub use health::Metrics;
 pub use origin::AllowedOrigins;
@@ -28,6 +37,7 @@ pub struct Http {
     pub store: Store,
     pub feed: Feed,
     pub generation: Generation,
+    pub appender: Appender,
     pub metrics: Metrics,
     /// Cancelled once the node is told to stop: it is no longer ready.
     pub stopping: CancellationToken,
@@ -41,6 +51,7 @@ pub fn service<O: OpenApi>(http: Http, others: O) -> OpenApiService<impl OpenApi
     let apis = (
         generation::GenerationApi { http: http.clone() },
         sessions::SessionsApi { http: http.clone() },
+        producers::ProducersApi { http: http.clone() },
         courses::CoursesApi { http: http.clone() },
         health::HealthApi { http },
         others,
@@ -64,12 +75,17 @@ pub fn routes<T: OpenApi + 'static>(
     origins: AllowedOrigins,
 ) -> impl IntoEndpoint<Endpoint = impl Endpoint> {
     let document = document(&service);
+    let methods = allow::Methods::of(&document);
     let document = make_sync(move |_| Response::builder().content_type("application/json").body(document.clone()));
-    let routes = transports
-        .at("/", poem::get(make_sync(|_| Redirect::temporary("/docs"))))
+    let routes = ui::mount(transports)
         .at("/openapi.json", poem::get(document))
         .nest("/docs", service.swagger_ui())
         // Transports bound what they read themselves.
         .nest("/", service.into_endpoint().around(body::bound));
-    origin::guard(routes.around(errors::unify), origins)
+    let routes = routes
+        .around(ui::root)
+        // Inside, so that errors carry the headers of their origin, and outside, for the refusal of an origin.
+        .around(errors::unify)
+        .around(move |next, request| allow::say(next, request, methods.clone()));
+    origin::guard(routes, origins).into_endpoint().around(errors::unify).around(origin::vary)
 }

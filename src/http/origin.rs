@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use poem::{
     Endpoint, EndpointExt, IntoEndpoint, IntoResponse, Request, Response,
-    http::{Method, header},
+    http::{HeaderValue, Method, header},
     middleware::Cors,
 };
 
@@ -107,6 +107,18 @@ pub(super) fn guard(
         .allow_credentials(true)
         .max_age(3_600);
     endpoint.into_endpoint().with(cors).around(same_origin)
+}
+
+/// Caches must not give the page of one origin what another was answered: what is answered, and with which headers, depends on
+/// the origin, also where there is none.
+pub(super) async fn vary<E: Endpoint>(next: Arc<E>, request: Request) -> poem::Result<Response> {
+    let mut response = next.call(request).await?.into_response();
+    let headers = response.headers_mut();
+    let is_said = headers.get_all(header::VARY).iter().any(|value| value.as_bytes().eq_ignore_ascii_case(b"origin"));
+    if !is_said {
+        headers.append(header::VARY, HeaderValue::from_static("Origin"));
+    }
+    Ok(response)
 }
 
 /// A page that this service served itself calls home: no matter for CORS, which would refuse what it does not know.

@@ -11,13 +11,21 @@ use poem_openapi::{
 };
 use uuid::Uuid;
 
-use super::{Http, errors, raw::Raw};
+use super::{
+    Http, errors,
+    producers::{CreateAnswer, CreateSession, ProducersApi},
+    raw::Raw,
+    strict::Strict,
+    timestamp,
+};
 use crate::{
     event::{Event, EventType, Offset, SessionId},
-    store::SessionSummary,
+    projection::Status,
+    store::{SessionFilter, SessionSummary, StoreError},
     wire::{ErrorCode, Problem, Tag},
 };
 
+const LIST_LIMIT_DEFAULT: u64 = 50;
 const EVENTS_LIMIT_DEFAULT: u64 = 500;
 const EVENTS_LIMIT_MAX: u64 = 1_000;
 
@@ -36,7 +44,9 @@ struct Summary {
     search_web: bool,
     user_id: Uuid,
     /// When the session was created.
+    #[oai(serialize_with = "timestamp::millis")]
     started_at: DateTime<Utc>,
+    #[oai(serialize_with = "timestamp::millis_if_any")]
     ended_at: Option<DateTime<Utc>>,
     duration_ms: Option<u64>,
     last_offset: u64,
@@ -51,6 +61,15 @@ struct Summary {
     attempts: u32,
     /// Whether the events are in the archive.
     archived: bool,
+}
+
+/// Some sessions, newest first.
+#[derive(Object)]
+#[oai(rename_all = "camelCase", skip_serializing_if_is_none)]
+struct SessionsPage {
+    items: Vec<Summary>,
+    /// Give it as `cursor` to go on; absent at the end.
+    next_cursor: Option<String>,
 }
 
 /// Events by StreamMessage type.
@@ -100,6 +119,22 @@ struct EventsPage {
 }
 
 #[derive(ApiResponse)]
+enum HistoryAnswer {
+    /// The sessions.
+    #[oai(status = 200)]
+    Found(Json<SessionsPage>),
+    /// A parameter is not valid.
+    #[oai(status = 400, content_type = "application/problem+json")]
+    BadRequest(Json<Problem>),
+    /// The server could not answer.
+    #[oai(status = 500, content_type = "application/problem+json")]
+    Internal(Json<Problem>),
+    /// The database is away.
+    #[oai(status = 503, content_type = "application/problem+json")]
+    Unavailable(Json<Problem>),
+}
+
+#[derive(ApiResponse)]
 enum SummaryAnswer {
     /// The session.
     #[oai(status = 200)]
@@ -136,6 +171,62 @@ enum EventsAnswer {
 
 #[OpenApi(prefix_path = "/api/v1/sessions", tag = "Tag::Sessions")]
 impl SessionsApi {
+    /// The history, newest first
+    ///
+    /// All sessions that are kept, expired ones too.
+    #[oai(path = "/", method = "get", operation_id = "listSessions")]
+    #[allow(clippy::too_many_arguments)]
+    async fn list(
+        &self,
+        /// Only those with this status; several are separated by commas.
+        status: Query<Option<String>>,
+        /// Only this user's.
+        user_id: Query<Option<Uuid>>,
+        /// Only those whose topic contains this text, in whatever case.
+        topic: Query<Option<String>>,
+        /// Only those started at this moment or later.
+        started_after: Query<Option<DateTime<Utc>>>,
+        /// Only those started before this moment.
+        started_before: Query<Option<DateTime<Utc>>>,
+        /// At most so many.
+        #[oai(default = "list_limit_default", validator(minimum(value = "1"), maximum(value = "200")))]
+        limit: Query<u64>,
+        /// `nextCursor` of the page before.
+        cursor: Query<Option<String>>,
+    ) -> HistoryAnswer {
+        let read = || {
+            let statuses = status.0.as_deref().map(parse_statuses).transpose()?;
+            let topic = topic.0.filter(|topic| !topic.is_empty());
+            if topic.as_deref().is_some_and(|topic| topic.contains('\0')) {
+                return Err("topic: must not contain a NUL character".to_owned());
+            }
+            let before = cursor.0.map(|text| text.parse::<SessionId>()).transpose();
+            let before = before.map_err(|_| "cursor: must be the nextCursor of an earlier page".to_owned())?;
+            let (started_after, started_before) = (started_after.0, started_before.0);
+            Ok((SessionFilter { statuses, user_id: user_id.0, topic, started_after, started_before }, before))
+        };
+        let (filter, before) = match read() {
+            Ok(read) => read,
+            Err(detail) => return HistoryAnswer::BadRequest(Json(Problem::new(ErrorCode::BadRequest, detail))),
+        };
+        let limit = usize::try_from(limit.0).unwrap_or(1);
+        match self.history(&filter, before, limit).await {
+            Ok(page) => HistoryAnswer::Found(Json(page)),
+            Err(error) => match errors::store(&error) {
+                problem if problem.status == 503 => HistoryAnswer::Unavailable(Json(problem)),
+                problem => HistoryAnswer::Internal(Json(problem)),
+            },
+        }
+    }
+
+    /// Create a session for an outside producer
+    // Here and not among the producers' endpoints: a path that two APIs share stands in the document twice, and readers of
+    // JSON know only the last.
+    #[oai(path = "/", method = "post", operation_id = "createSession")]
+    async fn create(&self, request: Strict<CreateSession>) -> CreateAnswer {
+        ProducersApi { http: self.http.clone() }.create(request.body).await
+    }
+
     /// One session
     ///
     /// The same before and after it expires.
@@ -196,13 +287,28 @@ impl SessionsApi {
 }
 
 impl SessionsApi {
+    async fn history(
+        &self,
+        filter: &SessionFilter,
+        before: Option<SessionId>,
+        limit: usize,
+    ) -> Result<SessionsPage, StoreError> {
+        // One more than asked for tells whether there is a next page.
+        let mut found = self.http.store.list_summaries(filter, before, limit + 1).await?;
+        let has_more = found.len() > limit;
+        found.truncate(limit);
+        let last = found.last().filter(|_| has_more);
+        let next_cursor = last.map(|summary| summary.head.session_id.to_string());
+        Ok(SessionsPage { items: found.into_iter().map(Summary::from).collect(), next_cursor })
+    }
+
     async fn page(
         &self,
         session_id: SessionId,
         after: Offset,
         limit: usize,
         types: Option<&[EventType]>,
-    ) -> Result<Option<Raw<EventsPage>>, crate::store::StoreError> {
+    ) -> Result<Option<Raw<EventsPage>>, StoreError> {
         // The head first: events that come between the two reads may be more than it says, never less.
         let Some(head) = self.http.store.find_head(session_id).await? else { return Ok(None) };
         let page = self.http.store.read_filtered(session_id, after, limit, types).await?;
@@ -223,8 +329,23 @@ fn render(events: &[Event], next_after: Option<Offset>, last_offset: Offset, end
     json
 }
 
+fn list_limit_default() -> u64 {
+    LIST_LIMIT_DEFAULT
+}
+
 fn events_limit_default() -> u64 {
     EVENTS_LIMIT_DEFAULT
+}
+
+fn parse_statuses(text: &str) -> Result<Vec<Status>, String> {
+    text.split(',')
+        .map(|name| {
+            Status::ALL.into_iter().find(|status| status.as_str() == name.trim()).ok_or_else(|| {
+                let names: Vec<&str> = Status::ALL.into_iter().map(Status::as_str).collect();
+                format!("status: must be of {}", names.join(", "))
+            })
+        })
+        .collect()
 }
 
 fn parse_types(text: &str) -> Result<Vec<EventType>, String> {

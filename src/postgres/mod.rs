@@ -3,13 +3,15 @@
 //! It is made from the binaries that are installed, listens on a Unix socket only, and is a child of this process. Durable
 //! as any other: `fsync`, `synchronous_commit` and data checksums are on. This room does not know what the database holds.
 //!
-//!     mod        PrivateCluster: start, connect, stop
-//!     process    ─► the postmaster as a child, on the thread that owns it
-//!     place      ─► which folders, beneath the data directory or elsewhere
-//!     account    ─► which operating-system user
-//!     binaries   ─► which initdb and postgres
-//!     lock       ─► one service and one PostgreSQL a directory; leftovers
-//!     settings, log, error
+//! ```text
+//! mod        PrivateCluster: start, connect, stop
+//! process    ─► the postmaster as a child, on the thread that owns it
+//! place      ─► which folders, beneath the data directory or elsewhere
+//! account    ─► which operating-system user
+//! binaries   ─► which initdb and postgres
+//! lock       ─► one service and one PostgreSQL a directory; leftovers
+//! settings, log, error
+//! ```
 //!
 //! What ends how:
 //!

@@ -1,10 +1,12 @@
 //! Where the cluster's files lie.
 //!
-//!     <home>/lock           the service's lock, with its process id
-//!     <home>/data.lock      held by every process of PostgreSQL (see `lock`)
-//!     <home>/postgres.log
-//!     <home>/data/          the cluster, the account's alone
-//!     <home>/run/           its socket, the account's alone
+//! ```text
+//! <home>/lock           the service's lock, with its process id
+//! <home>/data.lock      held by every process of PostgreSQL (see `lock`)
+//! <home>/postgres.log
+//! <home>/data/          the cluster, the account's alone
+//! <home>/run/           its socket, the account's alone
+//! ```
 //!
 //! `<home>` is `<data dir>/postgres` and belongs to the service, so what root opens there was put there by root. Where root
 //! runs the service and the account cannot enter the data directory (a project below /root), it is

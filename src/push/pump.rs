@@ -20,6 +20,9 @@ pub(super) const SESSIONS_MAX: usize = 64;
 const RETRY_MIN: Duration = Duration::from_millis(100);
 const RETRY_MAX: Duration = Duration::from_secs(2);
 
+/// An event that is older than this is being replayed.
+const REPLAY_AGE: Duration = Duration::from_secs(30);
+
 type Chunks = Pin<Box<dyn Stream<Item = Chunk> + Send>>;
 
 struct Joined {
@@ -68,7 +71,7 @@ impl Pump {
         if is_joined && last_seen.is_none() {
             return self.status_again(session_id).await;
         }
-        if !is_joined && self.joined.len() >= SESSIONS_MAX {
+        if !is_joined && self.joined.len() >= SESSIONS_MAX && !self.forget_ended() {
             return Err(error(
                 session_id,
                 ErrorCode::TooManySessions,
@@ -83,9 +86,30 @@ impl Pump {
         Ok(status(&head))
     }
 
+    /// Whether the session is joined.
+    #[must_use]
+    pub fn is_joined(&self, session_id: SessionId) -> bool {
+        self.joined.contains_key(&session_id)
+    }
+
+    /// Makes room: an ended session of which the client has everything is remembered only so that joining it again
+    /// repeats nothing. The oldest goes first.
+    fn forget_ended(&mut self) -> bool {
+        let over = self.joined.keys().filter(|session_id| !self.chunks.contains_key(session_id));
+        let Some(oldest) = over.min().copied() else { return false };
+        self.joined.remove(&oldest);
+        true
+    }
+
     async fn status_again(&mut self, session_id: SessionId) -> Result<ServerEvent, ServerEvent> {
         match self.feed.head(session_id).await {
-            Ok(Some(head)) => Ok(status(&head)),
+            Ok(Some(head)) => {
+                // What is told here is no news when its event comes along.
+                if let Some(joined) = self.joined.get_mut(&session_id) {
+                    joined.told = head.status();
+                }
+                Ok(status(&head))
+            }
             Ok(None) => Err(refused(session_id, &JoinError::NotFound)),
             Err(cause) => Err(refused(session_id, &JoinError::Store(cause))),
         }
@@ -120,6 +144,7 @@ impl Pump {
 
     fn deliver(&mut self, session_id: SessionId, chunk: Chunk) -> Option<Delivery> {
         let joined = self.joined.get_mut(&session_id)?;
+        measure(&chunk);
         let mut items = Vec::with_capacity(chunk.len() + 1);
         for frame in chunk {
             joined.position = frame.offset();
@@ -130,6 +155,9 @@ impl Pump {
                 joined.told = status;
                 items.push(Outgoing::Event(ServerEvent::Status { session_id, status, last_offset }));
             }
+        }
+        if items.iter().any(|item| matches!(item, Outgoing::Frame(frame) if frame.is_terminal())) {
+            self.chunks.remove(&session_id);
         }
         Some(Delivery { session_id, items })
     }
@@ -143,6 +171,14 @@ impl Joined {
             Status::Running => status != Status::Running,
             Status::Completed | Status::Failed | Status::Cancelled | Status::Expired => false,
         }
+    }
+}
+
+/// How long the newest event of the chunk took from its commit to here; replays are not measured.
+fn measure(chunk: &Chunk) {
+    let newest = chunk.last().map(|frame| chrono::Utc::now() - frame.event().timestamp);
+    if let Some(age) = newest.and_then(|age| age.to_std().ok()).filter(|age| *age < REPLAY_AGE) {
+        metrics::histogram!("coursestream_delivery_seconds").record(age.as_secs_f64());
     }
 }
 

@@ -99,9 +99,10 @@ impl SseApi {
             (Some(text), _) if !text.is_empty() => ("Last-Event-ID", Some(text)),
             (_, text) => ("lastSeenOffset", text),
         };
-        let last_seen = match text.map(|text| text.parse::<u64>()).transpose() {
-            Ok(last_seen) => last_seen.map(Offset::new),
-            Err(_) => return refuse(ErrorCode::BadRequest, &format!("{name}: must be a whole number from 0")),
+        let last_seen = match text.as_deref().map(read_offset) {
+            None => None,
+            Some(Some(last_seen)) => Some(last_seen),
+            Some(None) => return refuse(ErrorCode::BadRequest, &format!("{name}: must be a whole number from 0")),
         };
         self.follow(Join { session_id, last_seen }).await
     }
@@ -123,6 +124,12 @@ impl SseApi {
         let events = events(pump, status.sse().into(), self.push.shutdown.clone());
         StreamAnswer::Events(EventStream(Body::from_bytes_stream(events)))
     }
+}
+
+/// Digits alone: an offset is what this server wrote, and it writes no sign.
+fn read_offset(text: &str) -> Option<Offset> {
+    let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|_| is_number).map(Offset::new)
 }
 
 struct Following {
@@ -192,7 +199,9 @@ fn refuse(code: ErrorCode, detail: &str) -> StreamAnswer {
         | ErrorCode::Internal
         | ErrorCode::SessionEnded
         | ErrorCode::IdempotencyKeyReused
+        | ErrorCode::MethodNotAllowed
         | ErrorCode::PayloadTooLarge
+        | ErrorCode::UnsupportedMediaType
         | ErrorCode::Unavailable => StreamAnswer::Unavailable(Json(Problem::new(ErrorCode::Unavailable, detail))),
     }
 }

@@ -9,15 +9,17 @@ use std::{
 };
 
 use futures_util::{
-    SinkExt, StreamExt,
-    stream::{SplitSink, SplitStream},
+    FutureExt, SinkExt, StreamExt,
+    future::BoxFuture,
+    stream::{FuturesUnordered, SplitSink, SplitStream},
 };
 use poem::{RouteMethod, endpoint::make_sync};
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::{
+    io::AsyncReadExt,
     sync::mpsc,
-    time::{Instant, MissedTickBehavior, interval_at},
+    time::{Instant, MissedTickBehavior, interval_at, timeout},
 };
 use tokio_tungstenite::tungstenite::{
     Bytes, Error, Message,
@@ -39,6 +41,8 @@ const CLIENT_FRAME_BYTES_READ: usize = 1 << 20;
 const PING_EVERY: Duration = Duration::from_secs(25);
 /// A peer from which nothing came for so long, no pong either, is gone.
 const SILENCE_MAX: Duration = Duration::from_secs(45);
+/// How long an ending connection may take: for the last answers, and again for the closing handshake.
+const FAREWELL_MAX: Duration = Duration::from_secs(1);
 /// Commands that were read and not yet carried out; past it the reader waits.
 const COMMANDS_MAX: usize = 16;
 
@@ -67,13 +71,72 @@ struct ClientFrame {
 
 async fn serve(push: Push, socket: Socket) {
     let _gauge = Gauge::new("websocket");
-    let (sink, stream) = socket.split();
+    let (mut sink, mut stream) = socket.split();
     let (commands, received) = mpsc::channel(COMMANDS_MAX);
     let heard = Heard::new();
-    tokio::select! {
-        () = read(stream, commands, &heard) => {}
-        _ = write(sink, received, Pump::new(push.feed), push.shutdown) => {}
-        () = heard.silence() => {}
+    let end = {
+        // Each is polled only when it is woken itself: a delivery must not cost a look at the socket's other side.
+        let mut parts: FuturesUnordered<BoxFuture<'_, Part>> = FuturesUnordered::new();
+        parts.push(read(&mut stream, commands, &heard).map(Part::Read).boxed());
+        parts.push(write(&mut sink, received, Pump::new(push.feed), push.shutdown).map(Part::Written).boxed());
+        parts.push(heard.silence().map(|()| Part::Silent).boxed());
+        match parts.next().await {
+            Some(Part::Read(end)) => {
+                // What was read before the end is answered; then the writer ends too.
+                let _ = timeout(FAREWELL_MAX, parts.next()).await;
+                end
+            }
+            Some(Part::Written(Ok(()))) => End::Restart,
+            Some(Part::Written(Err(_)) | Part::Silent) | None => End::Lost,
+        }
+    };
+    let _ = timeout(FAREWELL_MAX, farewell(end, sink, stream)).await;
+}
+
+/// The part of a connection that ended first.
+enum Part {
+    Read(End),
+    Written(Result<(), Error>),
+    Silent,
+}
+
+/// Why a connection is over.
+enum End {
+    /// The peer said goodbye.
+    Closed,
+    /// The peer sent what is not read: the rest of its bytes cannot be told from frames.
+    Unreadable,
+    /// This node stops.
+    Restart,
+    Lost,
+}
+
+/// The closing handshake (RFC 6455, section 7.1).
+async fn farewell(
+    end: End,
+    mut sink: SplitSink<Socket, Message>,
+    mut stream: SplitStream<Socket>,
+) -> Result<(), Error> {
+    let close = |code, reason: &'static str| Message::Close(Some(CloseFrame { code, reason: reason.into() }));
+    match end {
+        // The answer is queued already.
+        End::Closed => sink.close().await,
+        End::Restart => {
+            // The IANA registry: 1012, Service Restart. Clients reconnect with their offsets.
+            sink.send(close(CloseCode::Restart, "the server restarts")).await?;
+            while let Some(Ok(_)) = stream.next().await {}
+            Ok(())
+        }
+        End::Unreadable => {
+            sink.send(close(CloseCode::Size, "the frame is too large")).await?;
+            // Closing on unread bytes resets the connection, and the peer would lose what was sent to it last.
+            if let Ok(mut socket) = sink.reunite(stream) {
+                let mut unread = [0; 4_096];
+                while socket.get_mut().read(&mut unread).await? > 0 {}
+            }
+            Ok(())
+        }
+        End::Lost => Ok(()),
     }
 }
 
@@ -105,7 +168,7 @@ impl Heard {
     }
 }
 
-async fn read(mut stream: SplitStream<Socket>, commands: mpsc::Sender<Command>, heard: &Heard) {
+async fn read(stream: &mut SplitStream<Socket>, commands: mpsc::Sender<Command>, heard: &Heard) -> End {
     while let Some(message) = stream.next().await {
         heard.now();
         let command = match message {
@@ -115,14 +178,16 @@ async fn read(mut stream: SplitStream<Socket>, commands: mpsc::Sender<Command>, 
             Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => continue,
             Err(Error::Capacity(CapacityError::MessageTooLong { .. })) => {
                 let _ = commands.send(refuse(too_large())).await;
-                return;
+                return End::Unreadable;
             }
-            Ok(Message::Close(_)) | Err(_) => return,
+            Ok(Message::Close(_)) => return End::Closed,
+            Err(_) => return End::Lost,
         };
         if commands.send(command).await.is_err() {
-            return;
+            return End::Lost;
         }
     }
+    End::Lost
 }
 
 fn too_large() -> String {
@@ -146,8 +211,9 @@ fn parse(text: &str) -> Command {
     parsed.unwrap_or_else(|error| refuse(error.to_string()))
 }
 
+/// Writes until the node stops, or the reader has ended and all it read is answered.
 async fn write(
-    mut sink: SplitSink<Socket, Message>,
+    sink: &mut SplitSink<Socket, Message>,
     mut commands: mpsc::Receiver<Command>,
     mut pump: Pump,
     shutdown: CancellationToken,
@@ -156,13 +222,7 @@ async fn write(
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            () = shutdown.cancelled() => {
-                // RFC 6455 and the IANA registry: 1012, Service Restart. Clients reconnect with their offsets.
-                let frame = CloseFrame { code: CloseCode::Restart, reason: "the server restarts".into() };
-                let close = sink.send(Message::Close(Some(frame)));
-                let _ = tokio::time::timeout(Duration::from_secs(1), close).await;
-                return Ok(());
-            }
+            () = shutdown.cancelled() => return Ok(()),
             command = commands.recv() => match command {
                 None => return Ok(()),
                 Some(Command::Join(join)) => {

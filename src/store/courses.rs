@@ -120,12 +120,16 @@ fn place(value: i32) -> usize {
 pub(super) struct Saved {
     pub(super) session_id: SessionId,
     pub(super) course: Course,
+    pub(super) created_at: DateTime<Utc>,
+    /// Whether it belongs to the user whose session brought it.
+    pub(super) is_owned_by_session: bool,
 }
 
 pub(super) async fn find(connection: &mut PgConnection, course_id: Uuid) -> Result<Option<Saved>, sqlx::Error> {
     let Some(row) = sqlx::query!(
-        "select session_id, title, description, target_audience, prerequisites, total_duration
-        from coursestream.courses where course_id = $1",
+        r#"select session_id, title, description, target_audience, prerequisites, total_duration, c.created_at,
+            c.user_id = s.user_id as "is_owned_by_session!"
+        from coursestream.courses c join coursestream.sessions s using (session_id) where c.course_id = $1"#,
         course_id
     )
     .fetch_optional(&mut *connection)
@@ -148,7 +152,22 @@ pub(super) async fn find(connection: &mut PgConnection, course_id: Uuid) -> Resu
         total_duration: row.total_duration,
         parts,
     };
-    Ok(Some(Saved { session_id: SessionId::from_uuid(row.session_id), course }))
+    Ok(Some(Saved {
+        session_id: SessionId::from_uuid(row.session_id),
+        course,
+        created_at: row.created_at,
+        is_owned_by_session: row.is_owned_by_session,
+    }))
+}
+
+/// The ids of the courses that a session's events brought.
+pub(super) async fn of_session(connection: &mut PgConnection, session_id: SessionId) -> Result<Vec<Uuid>, sqlx::Error> {
+    sqlx::query_scalar!(
+        "select course_id from coursestream.courses where session_id = $1 order by course_id",
+        session_id.as_uuid()
+    )
+    .fetch_all(connection)
+    .await
 }
 
 async fn find_parts(connection: &mut PgConnection, course_id: Uuid) -> Result<Vec<Part>, sqlx::Error> {

@@ -68,7 +68,12 @@ impl Store {
             .ok_or_else(|| StoreError::Unknown("an idempotency key vanished while it was used".to_owned()).into())
     }
 
-    async fn find_by_key(
+    /// The session that this key created before.
+    ///
+    /// # Errors
+    ///
+    /// [`IdempotencyError::Reused`] where the key belongs to another request of this user.
+    pub async fn find_by_key(
         &self,
         user_id: Uuid,
         idempotency: &Idempotency,

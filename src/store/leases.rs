@@ -65,8 +65,8 @@ impl Store {
         Ok(claims)
     }
 
-    /// Takes one run over from whoever holds it, so that the next append is ours. `None` where the session has ended, does
-    /// not exist, or is an outside producer's.
+    /// Takes one run over from whoever holds it, so that the next append is ours. `None` where the session has ended or does not
+    /// exist. An outside producer's session is seized as well, to be cancelled.
     ///
     /// # Errors
     ///

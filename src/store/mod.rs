@@ -11,6 +11,7 @@ mod idempotency;
 mod leases;
 mod notify;
 mod partitions;
+mod producers;
 mod rebuild;
 mod secrets;
 mod sessions;
@@ -18,7 +19,7 @@ mod sessions;
 use std::time::Duration;
 
 use sqlx::{
-    PgPool,
+    Connection, PgConnection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
@@ -28,8 +29,9 @@ pub use events::EventPage;
 pub use idempotency::{Idempotency, IdempotencyError};
 pub use leases::{Claim, Renewal};
 pub use partitions::Pruned;
+pub use producers::ProducerMark;
 pub use rebuild::Difference;
-pub use sessions::{NewSession, SessionHead, SessionSummary};
+pub use sessions::{NewSession, OutsideProducer, SessionFilter, SessionHead, SessionSummary};
 
 /// The database did not do what was asked. A caller that can wait may try again when [`StoreError::is_transient`].
 #[derive(Debug, thiserror::Error)]
@@ -81,7 +83,10 @@ fn is_connection_trouble(error: &sqlx::Error) -> bool {
 /// How the store connects.
 #[derive(Clone, Debug)]
 pub struct StoreOptions {
+    /// Where the pool connects: perhaps a pooler.
     pub connect: PgConnectOptions,
+    /// The server itself, for connections that are kept and set up: the append lanes, the listener, pruning.
+    pub direct: PgConnectOptions,
     pub connections_max: u32,
     /// How long a caller waits for a connection before it is told that the database is unavailable.
     pub acquire_timeout: Duration,
@@ -92,7 +97,7 @@ pub struct StoreOptions {
 #[derive(Clone, Debug)]
 pub struct Store {
     pool: PgPool,
-    connect: PgConnectOptions,
+    direct: PgConnectOptions,
     partition_width: Duration,
 }
 
@@ -103,21 +108,20 @@ impl Store {
     ///
     /// When the server cannot be reached within the acquire timeout or refuses the login.
     pub async fn connect(options: StoreOptions) -> Result<Self, StoreError> {
-        // Invariant 1: nothing is shown before it is flushed, whatever the server's default is.
-        let durable = options.connect.clone().options([
-            ("synchronous_commit", "on"),
-            ("jit", "off"),
-            // Not what the user or database has set: `$user` alone would find our schema on one run and not on another.
-            ("search_path", "coursestream,public"),
-        ]);
+        // One connection first, since the pool would only say that it had waited: its error is the one to show.
+        let first = PgConnection::connect_with(&options.connect);
+        match tokio::time::timeout(options.acquire_timeout, first).await {
+            Ok(connection) => drop(connection?.close().await),
+            Err(_) => return Err(StoreError::Unavailable(sqlx::Error::PoolTimedOut)),
+        }
         // Event tables have many partitions: a generic plan would open them all, a custom one only those it needs.
-        let reading = durable.clone().options([("plan_cache_mode", "force_custom_plan")]);
+        let reading = durable(options.connect).options([("plan_cache_mode", "force_custom_plan")]);
         let pool = PgPoolOptions::new()
             .max_connections(options.connections_max)
             .acquire_timeout(options.acquire_timeout)
             .connect_with(reading)
             .await?;
-        Ok(Self { pool, connect: durable, partition_width: options.partition_width })
+        Ok(Self { pool, direct: durable(options.direct), partition_width: options.partition_width })
     }
 
     /// A store that is not connected to anything: for describing what would ask it.
@@ -125,7 +129,7 @@ impl Store {
     pub fn unconnected() -> Self {
         let connect = PgConnectOptions::new_without_pgpass();
         let pool = PgPoolOptions::new().connect_lazy_with(connect.clone());
-        Self { pool, connect, partition_width: Duration::from_secs(3_600) }
+        Self { pool, direct: connect, partition_width: Duration::from_secs(3_600) }
     }
 
     /// Brings the schema up to date. Safe to run on several nodes at once.
@@ -158,10 +162,10 @@ impl Store {
         Ok(usize::try_from(applied).unwrap_or(0) >= migrator().iter().count())
     }
 
-    /// Where a dedicated connection goes, such as the listener's.
+    /// Where a connection goes that is not one of the pool, such as the listener's.
     #[must_use]
-    pub fn connect_options(&self) -> PgConnectOptions {
-        self.connect.clone()
+    pub fn direct_options(&self) -> PgConnectOptions {
+        self.direct.clone()
     }
 
     /// Connections of the pool, all and idle.
@@ -174,6 +178,17 @@ impl Store {
     pub async fn close(&self) {
         self.pool.close().await;
     }
+}
+
+/// Settings of every connection, whatever the server's, the database's or the user's defaults are.
+fn durable(options: PgConnectOptions) -> PgConnectOptions {
+    options.options([
+        // Invariant 1: nothing is shown before it is flushed.
+        ("synchronous_commit", "on"),
+        ("jit", "off"),
+        // `$user` alone would find our schema on one run and not on another.
+        ("search_path", "coursestream,public"),
+    ])
 }
 
 fn migrator() -> sqlx::migrate::Migrator {

@@ -83,7 +83,7 @@ impl Store {
     /// When the database cannot be asked; what was done until then stays done.
     pub async fn prune(&self, session_ttl: Duration, history_retention: Duration) -> Result<Pruned, StoreError> {
         // A session-level lock, on a connection that is closed with it: a killed node blocks nobody.
-        let mut connection = PgConnection::connect_with(&self.connect).await?;
+        let mut connection = PgConnection::connect_with(&self.direct).await?;
         let is_ours =
             sqlx::query_scalar!(r#"select pg_try_advisory_lock(hashtext('coursestream.prune')) as "is_ours!""#)
                 .fetch_one(&mut connection)

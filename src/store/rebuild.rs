@@ -37,7 +37,8 @@ impl fmt::Display for Difference {
 struct Folded {
     state: SessionState,
     ended_at: Option<DateTime<Utc>>,
-    course: Option<(Course, DateTime<Utc>)>,
+    /// Every course that an event brought, by the first event that did.
+    courses: Vec<(Course, DateTime<Utc>)>,
     /// The first offset that should be there and is not.
     hole: Option<Offset>,
 }
@@ -79,10 +80,10 @@ impl Store {
         let folded = self.fold_log(session_id, Offset::new(row.last_offset)).await?;
         let mut found = Vec::new();
         compare(session_id, &row, row_ended_at, &folded, &mut found);
-        compare_course(&mut transaction, session_id, &folded, &mut found).await?;
+        compare_courses(&mut transaction, session_id, &folded, &mut found).await?;
         if repair && !found.is_empty() {
             write_row(&mut transaction, session_id, &folded).await?;
-            write_course(&mut transaction, session_id, &folded).await?;
+            write_courses(&mut transaction, session_id, &folded).await?;
             transaction.commit().await?;
         } else {
             transaction.rollback().await?;
@@ -92,7 +93,7 @@ impl Store {
 
     /// Reads the whole log, a page at a time, and folds it.
     async fn fold_log(&self, session_id: SessionId, expected_last: Offset) -> Result<Folded, StoreError> {
-        let mut folded = Folded { state: SessionState::default(), ended_at: None, course: None, hole: None };
+        let mut folded = Folded { state: SessionState::default(), ended_at: None, courses: Vec::new(), hole: None };
         let mut cursor = Offset::ZERO;
         loop {
             let page = self.read_after(session_id, cursor, PAGE).await?;
@@ -121,8 +122,11 @@ impl Folded {
         if event.kind.is_terminal() {
             self.ended_at = Some(event.timestamp);
         }
-        if event.kind == EventType::CourseGenerated && self.course.is_none() {
-            self.course = courses::carried(event.data.as_deref()).map(|course| (course, event.timestamp));
+        if event.kind == EventType::CourseGenerated
+            && let Some(course) = courses::carried(event.data.as_deref())
+            && self.courses.iter().all(|(earlier, _)| earlier.id != course.id)
+        {
+            self.courses.push((course, event.timestamp));
         }
     }
 }
@@ -192,29 +196,27 @@ fn compare(
 }
 
 /// A course that belongs to another session's earlier event is not this one's to compare.
-async fn compare_course(
+async fn compare_courses(
     connection: &mut PgConnection,
     session_id: SessionId,
     folded: &Folded,
     found: &mut Vec<Difference>,
 ) -> Result<(), StoreError> {
-    let Some((course, _)) = &folded.course else { return Ok(()) };
-    let Some(saved) = courses::find(connection, course.id).await? else {
-        found.push(Difference {
-            session_id,
-            what: "course",
-            projected: "missing".to_owned(),
-            folded: format!("course {}", course.id),
-        });
-        return Ok(());
+    let mut differ = |projected: String, folded: String| {
+        found.push(Difference { session_id, what: "course", projected, folded });
     };
-    if saved.session_id == session_id && saved.course != *course {
-        found.push(Difference {
-            session_id,
-            what: "course",
-            projected: "altered".to_owned(),
-            folded: format!("course {} as its event carries it", course.id),
-        });
+    for (course, at) in &folded.courses {
+        match courses::find(connection, course.id).await? {
+            None => differ("missing".to_owned(), format!("course {}", course.id)),
+            Some(saved) if saved.session_id != session_id => {}
+            Some(saved) if saved.course == *course && saved.created_at == *at && saved.is_owned_by_session => {}
+            Some(_) => differ("altered".to_owned(), format!("course {} as its event carries it", course.id)),
+        }
+    }
+    for course_id in courses::of_session(connection, session_id).await? {
+        if folded.courses.iter().all(|(course, _)| course.id != course_id) {
+            differ(format!("{course_id}"), "no such course".to_owned());
+        }
     }
     Ok(())
 }
@@ -250,11 +252,15 @@ async fn write_row(connection: &mut PgConnection, session_id: SessionId, folded:
     Ok(())
 }
 
-async fn write_course(connection: &mut PgConnection, session_id: SessionId, folded: &Folded) -> Result<(), StoreError> {
+async fn write_courses(
+    connection: &mut PgConnection,
+    session_id: SessionId,
+    folded: &Folded,
+) -> Result<(), StoreError> {
     sqlx::query!("delete from coursestream.courses where session_id = $1", session_id.as_uuid())
         .execute(&mut *connection)
         .await?;
-    if let Some((course, at)) = &folded.course {
+    for (course, at) in &folded.courses {
         courses::insert(connection, session_id, course, *at).await?;
     }
     Ok(())

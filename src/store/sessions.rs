@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -66,6 +66,30 @@ pub struct SessionSummary {
     pub is_archived: bool,
 }
 
+/// Which sessions of the history are asked for; what is `None` filters nothing.
+#[derive(Clone, Debug, Default)]
+pub struct SessionFilter {
+    /// Any of these.
+    pub statuses: Option<Vec<Status>>,
+    pub user_id: Option<Uuid>,
+    /// Part of the topic, in whatever case.
+    pub topic: Option<String>,
+    /// Created at this moment or later.
+    pub started_after: Option<DateTime<Utc>>,
+    /// Created before this moment.
+    pub started_before: Option<DateTime<Utc>>,
+}
+
+/// An id carries its node's clock and `created_at` the database's. Between bounds of time the ids are taken to differ from
+/// it by no more than this: so the index on ids finds where to begin, and `created_at` decides.
+const CLOCKS_DIFFER_MAX: TimeDelta = TimeDelta::hours(1);
+
+/// The lowest UUIDv7 of a moment; `None` where a UUIDv7 cannot tell it.
+fn first_id_at(moment: DateTime<Utc>) -> Option<Uuid> {
+    let millis = u64::try_from(moment.timestamp_millis()).ok().filter(|millis| *millis < 1 << 48)?;
+    Some(Uuid::from_u64_pair(millis << 16, 0))
+}
+
 struct HeadRow {
     session_id: Uuid,
     status: String,
@@ -82,6 +106,65 @@ impl TryFrom<HeadRow> for SessionHead {
             phase: parse_phase(&row.status)?,
             is_expired: row.is_expired,
             last_offset: Offset::from_i64(row.last_offset),
+        })
+    }
+}
+
+struct SummaryRow {
+    session_id: Uuid,
+    topic: String,
+    search_web: bool,
+    user_id: Uuid,
+    created_at: DateTime<Utc>,
+    status: String,
+    ended_at: Option<DateTime<Utc>>,
+    last_offset: i64,
+    log_count: i64,
+    progress_count: i64,
+    success_count: i64,
+    error_count: i64,
+    course_generated_count: i64,
+    course_id: Option<Uuid>,
+    error: Option<String>,
+    provider: Option<String>,
+    model: Option<String>,
+    prompt_tokens: i64,
+    completion_tokens: i64,
+    attempts: i32,
+    is_expired: bool,
+    is_archived: bool,
+}
+
+impl TryFrom<SummaryRow> for SessionSummary {
+    type Error = StoreError;
+
+    fn try_from(row: SummaryRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            head: SessionHead {
+                session_id: SessionId::from_uuid(row.session_id),
+                phase: parse_phase(&row.status)?,
+                is_expired: row.is_expired,
+                last_offset: Offset::from_i64(row.last_offset),
+            },
+            topic: row.topic,
+            search_web: row.search_web,
+            user_id: row.user_id,
+            created_at: row.created_at,
+            ended_at: row.ended_at,
+            counts: Counts {
+                log: count(row.log_count),
+                progress: count(row.progress_count),
+                success: count(row.success_count),
+                error: count(row.error_count),
+                course_generated: count(row.course_generated_count),
+            },
+            course_id: row.course_id,
+            error: row.error,
+            provider: row.provider,
+            model: row.model,
+            usage: Usage { prompt_tokens: count(row.prompt_tokens), completion_tokens: count(row.completion_tokens) },
+            attempts: u32::try_from(row.attempts).unwrap_or(0),
+            is_archived: row.is_archived,
         })
     }
 }
@@ -195,7 +278,8 @@ impl Store {
     ///
     /// When the database cannot be asked.
     pub async fn find_summary(&self, session_id: SessionId) -> Result<Option<SessionSummary>, StoreError> {
-        let row = sqlx::query!(
+        sqlx::query_as!(
+            SummaryRow,
             r#"select session_id, topic, search_web, user_id, created_at, status, ended_at, last_offset,
                 log_count, progress_count, success_count, error_count, course_generated_count,
                 course_id, error, provider, model, prompt_tokens, completion_tokens, attempts,
@@ -208,35 +292,59 @@ impl Store {
             session_id.as_uuid()
         )
         .fetch_optional(&self.pool)
-        .await?;
-        let Some(row) = row else { return Ok(None) };
-        Ok(Some(SessionSummary {
-            head: SessionHead {
-                session_id,
-                phase: parse_phase(&row.status)?,
-                is_expired: row.is_expired,
-                last_offset: Offset::from_i64(row.last_offset),
-            },
-            topic: row.topic,
-            search_web: row.search_web,
-            user_id: row.user_id,
-            created_at: row.created_at,
-            ended_at: row.ended_at,
-            counts: Counts {
-                log: count(row.log_count),
-                progress: count(row.progress_count),
-                success: count(row.success_count),
-                error: count(row.error_count),
-                course_generated: count(row.course_generated_count),
-            },
-            course_id: row.course_id,
-            error: row.error,
-            provider: row.provider,
-            model: row.model,
-            usage: Usage { prompt_tokens: count(row.prompt_tokens), completion_tokens: count(row.completion_tokens) },
-            attempts: u32::try_from(row.attempts).unwrap_or(0),
-            is_archived: row.is_archived,
-        }))
+        .await?
+        .map(TryInto::try_into)
+        .transpose()
+    }
+
+    /// The history, newest first: sessions that pass the filter, behind `before` where it is given.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be asked.
+    pub async fn list_summaries(
+        &self,
+        filter: &SessionFilter,
+        before: Option<SessionId>,
+        limit: usize,
+    ) -> Result<Vec<SessionSummary>, StoreError> {
+        let statuses: Option<Vec<String>> =
+            filter.statuses.as_ref().map(|statuses| statuses.iter().map(|status| status.as_str().to_owned()).collect());
+        sqlx::query_as!(
+            SummaryRow,
+            r#"select session_id, topic, search_web, user_id, created_at, status, ended_at, last_offset,
+                log_count, progress_count, success_count, error_count, course_generated_count,
+                course_id, error, provider, model, prompt_tokens, completion_tokens, attempts,
+                expired_at is not null as "is_expired!",
+                exists (
+                    select from coursestream.partitions p
+                    where p.lower_bound <= s.session_id and s.session_id < p.upper_bound and p.archived_at is not null
+                ) as "is_archived!"
+            from coursestream.sessions s
+            where ($1::uuid is null or session_id < $1)
+                and ($2::text[] is null or case when expired_at is null then status else 'expired' end = any($2))
+                and ($3::uuid is null or user_id = $3)
+                and ($4::text is null or position(lower($4) in lower(topic)) > 0)
+                and ($5::timestamptz is null or created_at >= $5)
+                and ($6::timestamptz is null or created_at < $6)
+                and ($7::uuid is null or session_id >= $7)
+                and ($8::uuid is null or session_id < $8)
+            order by session_id desc limit $9"#,
+            before.map(|id| id.as_uuid()),
+            statuses.as_deref(),
+            filter.user_id,
+            filter.topic.as_deref(),
+            filter.started_after,
+            filter.started_before,
+            filter.started_after.and_then(|after| first_id_at(after.checked_sub_signed(CLOCKS_DIFFER_MAX)?)),
+            filter.started_before.and_then(|before| first_id_at(before.checked_add_signed(CLOCKS_DIFFER_MAX)?)),
+            i64::try_from(limit).unwrap_or(i64::MAX)
+        )
+        .fetch_all(&self.pool)
+        .await?
+        .into_iter()
+        .map(TryInto::try_into)
+        .collect()
     }
 
     /// How many runs wait for a node, counted up to `limit`.

@@ -15,9 +15,11 @@ pub enum ErrorCode {
     Internal,
     /// HTTP only, as are all below.
     NotFound,
+    MethodNotAllowed,
     SessionEnded,
     IdempotencyKeyReused,
     PayloadTooLarge,
+    UnsupportedMediaType,
     Unavailable,
 }
 
@@ -34,9 +36,11 @@ impl ErrorCode {
             Self::TooManySessions => "too_many_sessions",
             Self::Internal => "internal",
             Self::NotFound => "not_found",
+            Self::MethodNotAllowed => "method_not_allowed",
             Self::SessionEnded => "session_ended",
             Self::IdempotencyKeyReused => "idempotency_key_reused",
             Self::PayloadTooLarge => "payload_too_large",
+            Self::UnsupportedMediaType => "unsupported_media_type",
             Self::Unavailable => "unavailable",
         }
     }
@@ -54,9 +58,11 @@ impl ErrorCode {
             Self::TooManySessions => "Too many sessions on one connection",
             Self::Internal => "Something went wrong here",
             Self::NotFound => "Not found",
+            Self::MethodNotAllowed => "The path does not take this method",
             Self::SessionEnded => "The session has ended",
             Self::IdempotencyKeyReused => "The Idempotency-Key was used before",
             Self::PayloadTooLarge => "The body is too large",
+            Self::UnsupportedMediaType => "The body is of a type that is not read here",
             Self::Unavailable => "Try again later",
         }
     }
@@ -69,9 +75,11 @@ impl ErrorCode {
             Self::Unauthorized => 401,
             Self::Forbidden => 403,
             Self::SessionNotFound | Self::NotFound => 404,
+            Self::MethodNotAllowed => 405,
             Self::SessionEnded => 409,
             Self::SessionExpired => 410,
             Self::PayloadTooLarge => 413,
+            Self::UnsupportedMediaType => 415,
             Self::IdempotencyKeyReused => 422,
             Self::TooManySessions => 429,
             Self::Internal => 500,
@@ -91,9 +99,11 @@ impl ErrorCode {
             | Self::SessionExpired
             | Self::OffsetAhead
             | Self::NotFound
+            | Self::MethodNotAllowed
             | Self::SessionEnded
             | Self::IdempotencyKeyReused
-            | Self::PayloadTooLarge => false,
+            | Self::PayloadTooLarge
+            | Self::UnsupportedMediaType => false,
         }
     }
 }

@@ -154,8 +154,13 @@ impl Frame {
         self.sse.get_or_init(|| {
             let (id, name, data) = (self.offset(), self.name(), self.payload());
             let mut text = String::with_capacity(data.len() + 80);
-            // JSON text has no line breaks of its own, so one data line holds it.
-            let _ = write!(text, "id: {id}\nevent: {name}\ndata: {data}\n\n");
+            let _ = write!(text, "id: {id}\nevent: {name}\n");
+            // One data line as a rule. Line breaks that a producer left between the tokens of its JSON would end it: a client
+            // puts several together again, with line breaks, which mean nothing there.
+            for line in data.split(['\r', '\n']) {
+                let _ = writeln!(text, "data: {line}");
+            }
+            text.push('\n');
             text.into()
         })
     }
@@ -200,4 +205,83 @@ fn native(name: &str, payload: &str) -> String {
 
 fn to_json(value: &impl Serialize) -> String {
     serde_json::to_string(value).expect("payloads of our own types serialise")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::{Value, value::RawValue};
+
+    use super::*;
+
+    fn frame(kind: EventType, message: &str, data: Option<&str>) -> Frame {
+        let data = data.map(|text| Arc::from(RawValue::from_string(text.to_owned()).unwrap()));
+        let draft = crate::event::Draft { kind, message: message.to_owned(), data };
+        let at = chrono::DateTime::from_timestamp_millis(1_769_860_800_120).unwrap();
+        Frame::new(draft.commit(SessionId::from_uuid(Uuid::nil()), Offset::new(17), at))
+    }
+
+    const SESSION: &str = "00000000-0000-0000-0000-000000000000";
+
+    #[test]
+    fn an_update_carries_the_envelope_and_the_data_to_the_byte() {
+        let frame = frame(EventType::Progress, "Half \"way\"\n", Some(r#"{"b":1.0, "a":"\u00e9"}"#));
+        let envelope = format!(
+            r#"{{"sessionId":"{SESSION}","offset":17,"type":"progress","message":"Half \"way\"\n","data":{{"b":1.0, "a":"\u00e9"}},"timestamp":"2026-01-31T12:00:00.120Z"}}"#
+        );
+        assert_eq!(frame.payload(), envelope);
+        assert_eq!(frame.native().as_str(), format!(r#"{{"event":"course_generation_update","data":{envelope}}}"#));
+        assert_eq!(
+            &frame.sse()[..],
+            format!("id: 17\nevent: course_generation_update\ndata: {envelope}\n\n").as_bytes()
+        );
+    }
+
+    #[test]
+    fn the_end_says_how_it_ended() {
+        let course_id = "11111111-1111-4111-8111-111111111111";
+        let completed = format!(r#"{{"courseId":"{course_id}"}}"#);
+        for (kind, data, expected) in [
+            (
+                EventType::SessionCompleted,
+                Some(completed.as_str()),
+                format!(r#"{{"success":true,"courseId":"{course_id}","sessionId":"{SESSION}","offset":17}}"#),
+            ),
+            (EventType::SessionCompleted, None, format!(r#"{{"success":true,"sessionId":"{SESSION}","offset":17}}"#)),
+            (
+                EventType::SessionFailed,
+                Some(r#"{"error":"no model"}"#),
+                format!(r#"{{"success":false,"error":"no model","sessionId":"{SESSION}","offset":17}}"#),
+            ),
+            (
+                EventType::SessionFailed,
+                None,
+                format!(r#"{{"success":false,"error":"Over","sessionId":"{SESSION}","offset":17}}"#),
+            ),
+            (
+                EventType::SessionCancelled,
+                None,
+                format!(r#"{{"success":false,"error":"Over","sessionId":"{SESSION}","offset":17,"cancelled":true}}"#),
+            ),
+        ] {
+            let frame = frame(kind, "Over", data);
+            assert_eq!(frame.payload(), expected);
+            assert_eq!(frame.name(), "course_generation_complete");
+        }
+    }
+
+    #[test]
+    fn line_breaks_in_data_do_not_end_a_server_sent_event() {
+        for data in ["{\n\t\"a\": 1\r\n}", "[1,\r\r2]", "{\"a\":\n\n\nnull}"] {
+            let frame = frame(EventType::Log, "x", Some(data));
+            let text = std::str::from_utf8(frame.sse()).unwrap();
+            // WHATWG HTML, section 9.2.6: lines end with CR, LF or both; an empty one ends the event.
+            assert_eq!(text.find("\n\n"), Some(text.len() - 2), "{text:?}");
+            assert!(!text.contains('\r'), "{text:?}");
+            let data: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("data: ")).collect();
+            let sent: Value = serde_json::from_str(&data.join("\n")).unwrap();
+            assert_eq!(sent, serde_json::from_str::<Value>(frame.payload()).unwrap());
+        }
+    }
 }

@@ -75,3 +75,59 @@ impl<'de> Visitor<'de> for Checked {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(text: &str) -> String {
+        check_json(text).expect_err(text).to_string()
+    }
+
+    #[test]
+    fn what_every_reader_can_hold_is_taken() {
+        for text in [
+            "null",
+            "true",
+            "0",
+            "-0",
+            "1e308",
+            "-1.7976931348623157e308",
+            "18446744073709551616",
+            "1e-400",
+            r#""""#,
+            r#""\u0001 \ud83e\udd80 🦀 \/""#,
+            "[]",
+            "{}",
+            " [ 1 ,\n2 ] ",
+            r#"{"a":{"b":[{}]},"a":2}"#,
+        ] {
+            assert!(check_json(text).is_ok(), "{text}");
+        }
+        assert!(check_json(&format!("{}{}", "[".repeat(127), "]".repeat(127))).is_ok());
+    }
+
+    #[test]
+    fn what_some_reader_cannot_hold_is_refused() {
+        for text in ["1e309", "-1e400", "[1,{\"a\":1e999}]"] {
+            assert!(refused(text).contains("number out of range"), "{text}");
+        }
+        for text in [r#""\u0000""#, r#"["a\u0000b"]"#, r#"{"a\u0000":1}"#, r#"{"a":{"b":"\u0000"}}"#] {
+            assert!(refused(text).contains("NUL"), "{text}: {}", refused(text));
+        }
+        for text in [r#""\ud800""#, r#""\udc00\ud800""#, r#"{"\udfff":1}"#] {
+            let _ = refused(text);
+        }
+        assert!(refused(&format!("{}{}", "[".repeat(129), "]".repeat(129))).contains("recursion limit"));
+        assert!(refused(&"[".repeat(1_000_000)).contains("recursion limit"));
+    }
+
+    #[test]
+    fn what_is_no_json_is_refused() {
+        for text in
+            ["", " ", "nul", "01", "1.", "+1", "NaN", "'a'", "[1,]", "{\"a\"}", "{1:2}", "1 2", "[] x", "\u{feff}1"]
+        {
+            let _ = refused(text);
+        }
+    }
+}

@@ -2,8 +2,23 @@
 //! many would take longer than running them.
 #![allow(clippy::unwrap_used, unreachable_pub)]
 
+mod append;
+mod commands;
+mod cors;
+mod crash;
+mod faults;
+mod generation;
+mod history;
+mod http;
+mod log;
+mod nodes;
+mod openapi;
 mod postgres;
 mod provider;
+mod pruning;
 mod resume;
+mod slow;
 mod socketio;
+mod sql_cache;
 mod support;
+mod websocket;

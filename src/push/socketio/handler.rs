@@ -163,6 +163,8 @@ impl Handler {
             let stamp = self.keys.stamp(session_id, last_seen.unwrap_or(Offset::ZERO));
             self.cursor.insert(session_id, stamp);
         }
+        // The pump may have forgotten an ended session to make room.
+        self.cursor.retain(|session_id, _| self.pump.is_joined(*session_id));
         Ok(status)
     }
 

@@ -1,43 +1,57 @@
 //! One lane: a queue, a connection of its own, and the loop that commits batch after batch.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{
+    collections::{HashSet, VecDeque},
+    time::Duration,
+};
 
 use backon::BackoffBuilder;
+use chrono::{DateTime, Utc};
 use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
 use tokio::{sync::mpsc, time::Instant};
 use uuid::Uuid;
 
 use super::{
     AppendError, Appended, Committed, OnCommit, Request,
+    backend::Backend,
     batch::{self, Group},
-    statement::{self, Bases},
+    statement::{self, Bases, Verdict},
 };
 use crate::{
-    event::{EventType, Offset},
-    store::{Store, courses, is_connection_trouble},
+    event::{EventType, Offset, SessionId},
+    store::{Store, courses, is_connection_trouble, producers},
 };
+
+/// How long one try at a batch may take before its connection counts as lost.
+const ATTEMPT_MAX: Duration = Duration::from_secs(10);
+const RETRY_MIN: Duration = Duration::from_millis(20);
+const RETRY_MAX: Duration = Duration::from_secs(1);
 
 pub(super) struct Lane {
     store: Store,
     queue: mpsc::Receiver<Request>,
     on_commit: OnCommit,
     connection: Option<PgConnection>,
+    /// The server process behind the latest connection.
+    backend: Option<Backend>,
 }
 
 /// How a batch ended.
 enum Outcome {
     Committed(Bases),
+    /// Nothing was written, because only these sessions take what was meant for them.
+    Refused {
+        fit: HashSet<SessionId>,
+    },
     /// The statement itself failed; nothing was written.
     Rejected(sqlx::Error),
-    /// Nothing was written, or nobody can say.
-    Lost {
-        in_flight: bool,
-    },
+    /// Everybody's patience was over, and everybody was told.
+    GivenUp,
 }
 
 impl Lane {
     pub(super) fn new(store: Store, queue: mpsc::Receiver<Request>, on_commit: OnCommit) -> Self {
-        Self { store, queue, on_commit, connection: None }
+        Self { store, queue, on_commit, connection: None, backend: None }
     }
 
     pub(super) async fn run(mut self) {
@@ -62,18 +76,37 @@ impl Lane {
         }
     }
 
-    async fn commit(&mut self, groups: Vec<Group>) {
+    async fn commit(&mut self, mut groups: Vec<Group>) {
         metrics::histogram!("coursestream_append_batch_events")
             .record(groups.iter().map(|group| group.delta.events).sum::<u64>() as f64);
         let started = Instant::now();
-        match self.write(&groups).await {
+        match self.write(&mut groups).await {
             Outcome::Committed(bases) => {
                 metrics::histogram!("coursestream_append_commit_seconds").record(started.elapsed().as_secs_f64());
                 self.publish(groups, &bases).await;
             }
+            // The others go on without them.
+            Outcome::Refused { fit } => {
+                let (fit, refused): (Vec<_>, Vec<_>) =
+                    groups.into_iter().partition(|group| fit.contains(&group.session_id));
+                for group in refused {
+                    let error = self.reason(&group).await;
+                    refuse(vec![group], &error);
+                }
+                if !fit.is_empty() {
+                    Box::pin(self.commit(fit)).await;
+                }
+            }
             Outcome::Rejected(error) if groups.len() == 1 && groups[0].requests.len() == 1 => {
-                tracing::warn!(session.id = %groups[0].session_id, %error, "the database refused an append");
-                refuse(groups, &AppendError::Rejected(error.to_string()));
+                let is_duplicate =
+                    error.as_database_error().is_some_and(|error| error.table() == Some("producer_appends"));
+                let refusal = if is_duplicate {
+                    AppendError::Duplicate
+                } else {
+                    tracing::warn!(session.id = %groups[0].session_id, %error, "the database refused an append");
+                    AppendError::Rejected(error.to_string())
+                };
+                refuse(groups, &refusal);
             }
             // One bad request must not fail its neighbours: each goes alone.
             Outcome::Rejected(_) => {
@@ -82,55 +115,67 @@ impl Lane {
                     Box::pin(self.commit(alone)).await;
                 }
             }
-            Outcome::Lost { in_flight } => {
-                let error = if in_flight { AppendError::OutcomeUnknown } else { AppendError::Unavailable };
-                refuse(groups, &error);
-            }
+            Outcome::GivenUp => {}
         }
     }
 
-    /// Writes the batch, waiting for the database as long as the most patient of its requests does.
-    async fn write(&mut self, groups: &[Group]) -> Outcome {
+    /// Writes the batch, waiting for the database as long as anybody in it has patience.
+    async fn write(&mut self, groups: &mut Vec<Group>) -> Outcome {
         let append_id = Uuid::now_v7();
-        let give_up_at =
-            groups.iter().flat_map(|group| &group.requests).map(|r| r.give_up_at).max().unwrap_or_else(Instant::now);
         let mut delays = backon::ExponentialBuilder::default()
-            .with_min_delay(Duration::from_millis(20))
-            .with_max_delay(Duration::from_secs(1))
+            .with_min_delay(RETRY_MIN)
+            .with_max_delay(RETRY_MAX)
             .without_max_times()
             .with_jitter()
             .build();
         let mut in_flight = false;
         loop {
             let attempt = self.attempt(append_id, groups, &mut in_flight);
-            let error = match tokio::time::timeout_at(give_up_at + Duration::from_secs(5), attempt).await {
-                Ok(Ok(bases)) => return Outcome::Committed(bases),
-                Ok(Err(error)) if !is_connection_trouble(&error) => return Outcome::Rejected(error),
+            let error = match tokio::time::timeout(ATTEMPT_MAX, attempt).await {
+                Ok(Ok(Verdict::Written(bases))) => return Outcome::Committed(bases),
+                Ok(Ok(Verdict::Refused { fit })) => return Outcome::Refused { fit },
+                Ok(Err(error)) if !in_flight && !is_connection_trouble(&error) => return Outcome::Rejected(error),
                 Ok(Err(error)) => error.to_string(),
-                Err(_) => "the database does not answer".to_owned(),
+                Err(_) => "it does not answer".to_owned(),
             };
-            self.connection = None;
-            let delay = delays.next().unwrap_or(Duration::from_secs(1));
             tracing::warn!(%error, "an append waits for the database");
-            if Instant::now() + delay > give_up_at {
-                return Outcome::Lost { in_flight };
+            self.connection = None;
+            tokio::time::sleep(delays.next().unwrap_or(RETRY_MAX)).await;
+            let now = Instant::now();
+            for group in groups.iter_mut() {
+                group.give_up(now, in_flight);
             }
-            tokio::time::sleep(delay).await;
+            groups.retain(|group| !group.requests.is_empty());
+            let is_awaited = groups.iter().flat_map(|group| &group.requests).any(|request| request.reply.is_some());
+            if !is_awaited {
+                return Outcome::GivenUp;
+            }
         }
     }
 
     /// One try. `in_flight` says whether an earlier try may have been committed without our hearing of it.
-    async fn attempt(&mut self, append_id: Uuid, groups: &[Group], in_flight: &mut bool) -> Result<Bases, sqlx::Error> {
-        let connection = match &mut self.connection {
-            Some(connection) => connection,
-            none => none.insert(PgConnection::connect_with(&lane_options(&self.store.connect)).await?),
-        };
+    async fn attempt(
+        &mut self,
+        append_id: Uuid,
+        groups: &[Group],
+        in_flight: &mut bool,
+    ) -> Result<Verdict, sqlx::Error> {
+        if self.connection.is_none() {
+            let mut connection = PgConnection::connect_with(&lane_options(&self.store.direct)).await?;
+            // What the lost connection sent may still reach its server process, even now. It must not be written behind
+            // the back of a second try.
+            if let Some(lost) = self.backend.take() {
+                lost.terminate(&mut connection).await?;
+            }
+            self.backend = Some(Backend::of(&mut connection).await?);
+            self.connection = Some(connection);
+        }
+        let Some(connection) = &mut self.connection else { return Err(sqlx::Error::WorkerCrashed) };
         if *in_flight {
             let bases = resolve(connection, append_id, groups).await?;
             if !bases.is_empty() {
-                return Ok(bases);
+                return Ok(Verdict::Written(bases));
             }
-            *in_flight = false;
         }
         *in_flight = true;
         let result = write_once(connection, append_id, groups).await;
@@ -170,7 +215,9 @@ impl Lane {
         }
         for (reply, appended) in answers {
             // A caller that stopped waiting has its events in the log all the same.
-            let _ = reply.send(Ok(appended));
+            if let Some(reply) = reply {
+                let _ = reply.send(Ok(appended));
+            }
         }
         for group in refused {
             let error = self.reason(&group).await;
@@ -190,8 +237,8 @@ impl Lane {
 }
 
 fn refuse(groups: Vec<Group>, error: &AppendError) {
-    for request in groups.into_iter().flat_map(|group| group.requests) {
-        let _ = request.reply.send(Err(error.clone()));
+    for mut request in groups.into_iter().flat_map(|group| group.requests) {
+        request.answer(Err(error.clone()));
     }
 }
 
@@ -206,25 +253,47 @@ fn lane_options(options: &PgConnectOptions) -> PgConnectOptions {
     ])
 }
 
-/// The statement alone where it suffices; a transaction where courses are projected too.
-async fn write_once(connection: &mut PgConnection, append_id: Uuid, groups: &[Group]) -> Result<Bases, sqlx::Error> {
-    if groups.iter().all(|group| group.delta.counts.course_generated == 0) {
+/// The statement alone where it suffices; a transaction where more than events and rows of sessions is written.
+async fn write_once(connection: &mut PgConnection, append_id: Uuid, groups: &[Group]) -> Result<Verdict, sqlx::Error> {
+    if groups.iter().all(Group::is_plain) {
         return statement::append(connection, append_id, groups).await;
     }
     let mut transaction = connection.begin().await?;
-    let bases = statement::append(&mut transaction, append_id, groups).await?;
-    for group in groups {
-        let Some((_, at)) = bases.get(&group.session_id) else { continue };
-        for draft in group.requests.iter().flat_map(|request| &request.drafts) {
-            if draft.kind == EventType::CourseGenerated
-                && let Some(course) = courses::carried(draft.data.as_deref())
-            {
-                courses::insert(&mut transaction, group.session_id, &course, *at).await?;
+    let verdict = statement::append(&mut transaction, append_id, groups).await?;
+    if let Verdict::Written(bases) = &verdict {
+        for group in groups {
+            if let Some((base, at)) = bases.get(&group.session_id) {
+                write_rest(&mut transaction, group, *base, *at).await?;
             }
         }
     }
     transaction.commit().await?;
-    Ok(bases)
+    Ok(verdict)
+}
+
+/// Courses, and the marks of outside producers.
+async fn write_rest(
+    connection: &mut PgConnection,
+    group: &Group,
+    base: Offset,
+    at: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    let mut last = base;
+    for request in &group.requests {
+        let first = last.next();
+        last = last.plus(request.drafts.len() as u64);
+        if let Some(mark) = &request.mark {
+            producers::insert_mark(connection, group.session_id, mark, Appended { first, last }).await?;
+        }
+        for draft in &request.drafts {
+            if draft.kind == EventType::CourseGenerated
+                && let Some(course) = courses::carried(draft.data.as_deref())
+            {
+                courses::insert(connection, group.session_id, &course, at).await?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// What became of a batch whose commit was not answered: its mark is on the rows, or it is not there. The row locks

@@ -7,6 +7,7 @@
 //! Offsets are contiguous because they are assigned under the session row's lock, which the database holds until the
 //! batch is committed. Nothing is handed on before that.
 
+mod backend;
 mod batch;
 mod lane;
 mod statement;
@@ -25,7 +26,7 @@ use tokio::{
 
 use crate::{
     event::{Draft, Event, Offset, SessionId},
-    store::Store,
+    store::{ProducerMark, Store},
 };
 
 /// Who appends, and by what right.
@@ -58,6 +59,9 @@ pub enum AppendError {
     /// The connection broke during the commit and the database could not be asked what became of it.
     #[error("the connection to the database broke during the commit; the events may have been written")]
     OutcomeUnknown,
+    /// An append with this producer mark is in the log already.
+    #[error("an append of this Producer-Id and Producer-Seq is in the log already")]
+    Duplicate,
     #[error("the database refused the events: {0}")]
     Rejected(String),
 }
@@ -76,8 +80,20 @@ struct Request {
     session_id: SessionId,
     writer: Writer,
     drafts: Vec<Draft>,
+    mark: Option<ProducerMark>,
     give_up_at: Instant,
-    reply: oneshot::Sender<Result<Appended, AppendError>>,
+    /// Gone once it was used: a request whose caller was told that its patience is over may still be in a batch whose fate is
+    /// not known.
+    reply: Option<oneshot::Sender<Result<Appended, AppendError>>>,
+}
+
+impl Request {
+    /// Tells the caller, who may have stopped waiting.
+    fn answer(&mut self, answer: Result<Appended, AppendError>) {
+        if let Some(reply) = self.reply.take() {
+            let _ = reply.send(answer);
+        }
+    }
 }
 
 /// Requests that may wait in one lane before further callers wait outside it.
@@ -122,10 +138,26 @@ impl Appender {
         drafts: Vec<Draft>,
         patience: Duration,
     ) -> Result<Appended, AppendError> {
+        self.append_marked(session_id, writer, drafts, None, patience).await
+    }
+
+    /// The same, with a mark that no other append of the session may have.
+    ///
+    /// # Errors
+    ///
+    /// [`AppendError::Duplicate`] where the log has an append with this mark.
+    pub async fn append_marked(
+        &self,
+        session_id: SessionId,
+        writer: Writer,
+        drafts: Vec<Draft>,
+        mark: Option<ProducerMark>,
+        patience: Duration,
+    ) -> Result<Appended, AppendError> {
         debug_assert!(!drafts.is_empty(), "an append has at least one event");
         let (reply, answer) = oneshot::channel();
         let give_up_at = Instant::now() + patience;
-        let request = Request { session_id, writer, drafts, give_up_at, reply };
+        let request = Request { session_id, writer, drafts, mark, give_up_at, reply: Some(reply) };
         let lane = &self.lanes[self.lane_of(session_id)];
         match tokio::time::timeout_at(give_up_at, lane.send(request)).await {
             Ok(Ok(())) => answer.await.unwrap_or(Err(AppendError::OutcomeUnknown)),

@@ -1,6 +1,6 @@
 //! The append statement: locks the sessions' rows, assigns offsets, writes the events and the projections. One round trip.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, Row};
@@ -12,9 +12,15 @@ use crate::{
     projection::Phase,
 };
 
-/// Rows are locked in id order, so that two nodes whose batches meet wait for each other in turn. Where another
-/// transaction moved a row since the statement began, the lock returns its newest version, and `last_offset` with it.
-/// The time is read once the first lock is held, and rounded to what the envelope shows.
+/// Sessions come in id order, and so do their locks: two nodes whose batches meet wait for each other in turn. Where another
+/// transaction moved a row since the statement began, the lock returns its newest version, and `last_offset` with it. The time is
+/// read once all locks are held, and rounded to what the envelope shows.
+///
+/// All or nothing: where a session is refused, nothing is written, and the answer names those that would do.
+///
+/// Why it looks as it does: a batch has thousands of events and hundreds of sessions, and a plan that is made once has to
+/// suit all sizes, so nothing here joins one list with another. An event finds its session's base by its place in the list.
+/// `coalesce(ended_at …)` keeps the planner from the partial index of open sessions, which it would scan whole.
 const APPEND: &str = r#"
 with wanted as materialized (
     select * from unnest(
@@ -27,30 +33,34 @@ with wanted as materialized (
 locked as materialized (
     select s.session_id as id, s.last_offset as base, w.*
     from wanted w join coursestream.sessions s using (session_id)
-    where s.ended_at is null and (w.fence = s.fence or (w.fence is null and s.producer is not null))
+    where coalesce(s.ended_at, 'infinity') = 'infinity'
+        and (w.fence = s.fence or (w.fence is null and s.producer is not null))
     order by s.session_id
     for no key update of s
 ),
-instant as materialized (
-    select date_trunc('milliseconds', clock_timestamp()) as at from (select count(*) from locked) as once
+verdict as materialized (
+    select array_agg(base order by id) as bases,
+        count(*) = cardinality($2) as is_whole,
+        date_trunc('milliseconds', clock_timestamp()) as at
+    from locked
 ),
 written as (
     insert into coursestream.events (session_id, "offset", type, message, data, recorded_at)
-    select l.id, l.base + e.position, e.type, e.message, e.data::json, i.at
-    from unnest($18::uuid[], $19::bigint[], $20::text[], $21::text[], $22::text[])
-        as e (session_id, position, type, message, data)
-    join locked l on l.id = e.session_id cross join instant i
+    select e.session_id, v.bases[e.place] + e.position, e.type, e.message, e.data::json, v.at
+    from verdict v cross join unnest($18::uuid[], $19::int[], $20::bigint[], $21::text[], $22::text[], $23::text[])
+        as e (session_id, place, position, type, message, data)
+    where v.is_whole
 ),
 projected as (
     update coursestream.sessions s set
-        last_offset = s.last_offset + l.events,
+        last_offset = l.base + l.events,
         log_count = s.log_count + l.logs,
         progress_count = s.progress_count + l.progresses,
         success_count = s.success_count + l.successes,
         error_count = s.error_count + l.errors,
         course_generated_count = s.course_generated_count + l.courses,
         status = coalesce(l.status, s.status),
-        ended_at = case when l.status in ('completed', 'failed', 'cancelled') then i.at else s.ended_at end,
+        ended_at = case when l.status in ('completed', 'failed', 'cancelled') then v.at else s.ended_at end,
         course_id = coalesce(l.course_id, s.course_id),
         error = coalesce(l.error, s.error),
         provider = coalesce(l.provider, s.provider),
@@ -59,26 +69,36 @@ projected as (
         completion_tokens = s.completion_tokens + l.completion_tokens,
         attempts = greatest(s.attempts, l.attempt),
         last_append_id = $1
-    from locked l cross join instant i
-    where s.session_id = l.id
+    from verdict v cross join locked l
+    where v.is_whole and s.session_id = l.id
 )
-select l.id, l.base, i.at from locked l cross join instant i
+select l.id, l.base, v.at, v.is_whole from verdict v cross join locked l
 "#;
 
 /// A session's offset before the batch, and the time of the batch.
 pub(super) type Bases = HashMap<SessionId, (Offset, DateTime<Utc>)>;
 
-/// Runs the statement. A session that the answer does not name was refused and nothing of it was written.
+/// What became of a batch.
+pub(super) enum Verdict {
+    Written(Bases),
+    /// Nothing was written, because only these sessions take what was meant for them.
+    Refused {
+        fit: HashSet<SessionId>,
+    },
+}
+
+/// Runs the statement. `groups` are in the order of their sessions' ids.
 pub(super) async fn append(
     connection: &mut PgConnection,
     append_id: Uuid,
     groups: &[Group],
-) -> Result<Bases, sqlx::Error> {
+) -> Result<Verdict, sqlx::Error> {
+    debug_assert!(groups.is_sorted_by_key(|group| group.session_id), "the statement relies on the order");
     let mut sessions = SessionColumns::default();
     let mut events = EventColumns::default();
-    for group in groups {
+    for (place, group) in (1..).zip(groups) {
         sessions.push(group);
-        events.push(group);
+        events.push(place, group);
     }
     let rows = sqlx::query(APPEND)
         .bind(append_id)
@@ -99,18 +119,21 @@ pub(super) async fn append(
         .bind(sessions.completion_tokens)
         .bind(sessions.attempts)
         .bind(events.sessions)
+        .bind(events.places)
         .bind(events.positions)
         .bind(events.types)
         .bind(events.messages)
         .bind(events.data)
         .fetch_all(connection)
         .await?;
-    rows.into_iter()
-        .map(|row| {
-            let id = SessionId::from_uuid(row.try_get("id")?);
-            Ok((id, (Offset::from_i64(row.try_get("base")?), row.try_get("at")?)))
-        })
-        .collect()
+    let mut bases = Bases::with_capacity(rows.len());
+    let mut is_whole = false;
+    for row in rows {
+        is_whole = row.try_get("is_whole")?;
+        let base = Offset::from_i64(row.try_get("base")?);
+        bases.insert(SessionId::from_uuid(row.try_get("id")?), (base, row.try_get("at")?));
+    }
+    Ok(if is_whole { Verdict::Written(bases) } else { Verdict::Refused { fit: bases.into_keys().collect() } })
 }
 
 #[derive(Default)]
@@ -166,6 +189,9 @@ impl<'a> SessionColumns<'a> {
 #[derive(Default)]
 struct EventColumns<'a> {
     sessions: Vec<Uuid>,
+    /// Place of the event's session in the list of sessions, from 1.
+    places: Vec<i32>,
+    /// Place of the event among those of its session, from 1.
     positions: Vec<i64>,
     types: Vec<&'static str>,
     messages: Vec<&'a str>,
@@ -173,10 +199,11 @@ struct EventColumns<'a> {
 }
 
 impl<'a> EventColumns<'a> {
-    fn push(&mut self, group: &'a Group) {
+    fn push(&mut self, place: i32, group: &'a Group) {
         let drafts = group.requests.iter().flat_map(|request| &request.drafts);
         for (position, draft) in (1..).zip(drafts) {
             self.sessions.push(group.session_id.as_uuid());
+            self.places.push(place);
             self.positions.push(position);
             self.types.push(draft.kind.as_str());
             self.messages.push(&draft.message);

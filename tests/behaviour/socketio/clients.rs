@@ -160,7 +160,7 @@ async fn a_server_that_is_killed_and_restarted_goes_on_where_clients_stand() {
             client.until(|client| client.connects >= round && client.events() >= round * 15).await;
         }
         service.kill().await;
-        service = Service::start_at(&address, &database, &PACED, &[]).await;
+        service = Service::start_at(&address, &database, &PACED).await;
     }
     for mut client in clients {
         client.until(|client| client.connects > 3 && client.has_all()).await;

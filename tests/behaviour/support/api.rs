@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reqwest::{Client, StatusCode};
+use reqwest::{Client, Method, RequestBuilder, StatusCode, header::HeaderMap};
 use serde_json::{Value, json};
 
 use super::service::{PATIENCE, Service};
@@ -20,6 +20,10 @@ impl Api {
         Self { http: Client::new(), base_url: service.base_url.clone() }
     }
 
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base_url)
+    }
+
     pub async fn get(&self, path: &str) -> (StatusCode, Value) {
         let response = self.http.get(format!("{}{path}", self.base_url)).send().await.unwrap();
         (response.status(), response.json().await.unwrap_or(Value::Null))
@@ -28,6 +32,11 @@ impl Api {
     pub async fn post(&self, path: &str, body: &Value) -> (StatusCode, Value) {
         let response = self.http.post(format!("{}{path}", self.base_url)).json(body).send().await.unwrap();
         (response.status(), response.json().await.unwrap_or(Value::Null))
+    }
+
+    /// A request to be added to and sent with [`Answer::to`].
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http.request(method, format!("{}{path}", self.base_url))
     }
 
     /// Starts a run and returns its session.
@@ -66,8 +75,52 @@ impl Api {
         tokio::time::timeout(PATIENCE, waited).await.expect("the session gets there")
     }
 
+    /// The same where looking takes a while, or does something.
+    pub async fn wait_for_async(&self, session: &str, wanted: impl AsyncFn(&Value) -> bool) -> Value {
+        let waited = async {
+            loop {
+                let (status, summary) = self.get(&format!("/api/v1/sessions/{session}")).await;
+                assert_eq!(status, StatusCode::OK, "{summary}");
+                if wanted(&summary).await {
+                    return summary;
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, waited).await.expect("the session gets there")
+    }
+
     /// Waits until the session has ended.
     pub async fn wait_for_end(&self, session: &str) -> Value {
         self.wait_for(session, |summary| !summary["endedAt"].is_null()).await
+    }
+}
+
+/// All of an answer, where its status and value are not enough.
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub text: String,
+}
+
+impl Answer {
+    pub async fn to(request: RequestBuilder) -> Self {
+        let response = tokio::time::timeout(PATIENCE, request.send()).await.expect("an answer comes").unwrap();
+        let (status, headers) = (response.status(), response.headers().clone());
+        Self { status, headers, text: response.text().await.unwrap() }
+    }
+
+    /// The body, which must be JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
+    }
+
+    /// A header's value; empty where it is not there.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    pub fn is_problem(&self) -> bool {
+        self.header("content-type") == "application/problem+json"
     }
 }

@@ -9,6 +9,10 @@ use std::{
 };
 
 use coursestream::postgres::PrivateCluster;
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use sqlx::{ConnectOptions, Connection, Executor, PgConnection, postgres::PgConnectOptions};
 
 use super::service;
@@ -72,8 +76,65 @@ impl Database {
         Self { url: url(shared, &name), options: shared.admin.clone().database(&name) }
     }
 
+    pub fn options(&self) -> PgConnectOptions {
+        self.options.clone()
+    }
+
     /// A connection as the database's owner.
     pub async fn connect(&self) -> PgConnection {
         self.options.connect().await.unwrap()
+    }
+}
+
+/// A PostgreSQL of the test's own, which it may break.
+pub struct Cluster {
+    dir: tempfile::TempDir,
+    cluster: Option<PrivateCluster>,
+}
+
+impl Cluster {
+    pub async fn start() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        // The user that PostgreSQL runs as has to get in.
+        std::fs::set_permissions(dir.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        let cluster = Some(PrivateCluster::start(dir.path()).await.unwrap());
+        Self { dir, cluster }
+    }
+
+    fn running(&self) -> &PrivateCluster {
+        self.cluster.as_ref().expect("the cluster runs")
+    }
+
+    pub fn database(&self) -> Database {
+        let cluster = self.running();
+        let url = format!("postgres://coursestream@localhost/coursestream?host={}", cluster.socket_dir().display());
+        Database { url, options: cluster.connect_options("coursestream") }
+    }
+
+    /// The same database through a proxy.
+    pub fn database_at(&self, port: u16) -> Database {
+        let url = format!("postgres://coursestream@127.0.0.1:{port}/coursestream");
+        Database { url, options: self.running().connect_options("coursestream") }
+    }
+
+    pub fn socket(&self) -> PathBuf {
+        self.running().socket_dir().join(".s.PGSQL.5432")
+    }
+
+    /// Fast shutdown, as an operator does it.
+    pub async fn stop(&mut self) {
+        self.cluster.take().expect("the cluster runs").stop().await.unwrap();
+    }
+
+    /// Immediate shutdown: as good as a crash.
+    pub async fn crash(&mut self) {
+        let cluster = self.cluster.take().expect("the cluster runs");
+        let postmaster = Pid::from_raw(cluster.postmaster_pid().cast_signed());
+        kill(postmaster, Signal::SIGQUIT).unwrap();
+        let _ = cluster.exited().await;
+    }
+
+    pub async fn start_again(&mut self) {
+        self.cluster = Some(PrivateCluster::start(self.dir.path()).await.unwrap());
     }
 }

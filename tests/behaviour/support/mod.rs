@@ -2,8 +2,13 @@
 
 pub mod aimock;
 pub mod api;
+pub mod chance;
 pub mod database;
 pub mod logs;
+pub mod model;
+pub mod outside;
+pub mod proxy;
 pub mod scripted;
 pub mod service;
 pub mod socket;
+pub mod sse;

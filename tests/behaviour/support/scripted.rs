@@ -81,7 +81,7 @@ impl Drop for Scripted {
     }
 }
 
-async fn read(stream: &mut BufReader<TcpStream>) -> Received {
+pub(crate) async fn read(stream: &mut BufReader<TcpStream>) -> Received {
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {
         assert_ne!(stream.read_line(&mut head).await.unwrap(), 0, "the request ends within its head");

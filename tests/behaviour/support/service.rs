@@ -1,6 +1,7 @@
 //! The program itself, as a process.
 
 use std::{
+    path::Path,
     process::{ExitStatus, Stdio},
     sync::{Arc, Mutex},
     time::Duration,
@@ -43,6 +44,11 @@ pub async fn run(arguments: &[&str]) -> String {
     stdout
 }
 
+/// Starts a command of the program that talks to this one meanwhile. Killed when it is dropped.
+pub fn start(arguments: &[&str]) -> Child {
+    command().args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
 /// Runs a command of the program to its end.
 pub async fn try_run(arguments: &[&str]) -> (ExitStatus, String, String) {
     let output = tokio::time::timeout(PATIENCE, command().args(arguments).output())
@@ -65,13 +71,25 @@ impl Service {
     }
 
     pub async fn start_with_env(database: &Database, arguments: &[&str], env: &[(&str, &str)]) -> Self {
-        Self::start_at("127.0.0.1:0", database, arguments, env).await
+        let own = ["--bind", "127.0.0.1:0", "--database-url", &database.url];
+        Self::launch(&[&own, arguments].concat(), env).await
     }
 
-    /// The same at an address of one's choice, such as that of a node that was killed.
-    pub async fn start_at(address: &str, database: &Database, arguments: &[&str], env: &[(&str, &str)]) -> Self {
+    /// On the address of a node that is no more.
+    pub async fn start_at(address: &str, database: &Database, arguments: &[&str]) -> Self {
+        let own = ["--bind", address, "--database-url", &database.url];
+        Self::launch(&[&own, arguments].concat(), &[]).await
+    }
+
+    /// With a private PostgreSQL in a directory.
+    pub async fn start_in(data_dir: &Path, arguments: &[&str]) -> Self {
+        let own = ["--bind", "127.0.0.1:0", "--data-dir", data_dir.to_str().unwrap()];
+        Self::launch(&[&own, arguments].concat(), &[]).await
+    }
+
+    async fn launch(arguments: &[&str], env: &[(&str, &str)]) -> Self {
         let mut child = command()
-            .args(["serve", "--bind", address, "--database-url", &database.url])
+            .arg("serve")
             .args(arguments)
             .envs(env.iter().copied())
             .stdout(Stdio::piped())
@@ -103,13 +121,13 @@ impl Service {
         format!("{}/ws", self.base_url.replacen("http", "ws", 1))
     }
 
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base_url)
+    }
+
     /// Host and port.
     pub fn address(&self) -> &str {
         self.base_url.strip_prefix("http://").unwrap()
-    }
-
-    pub fn url(&self, path: &str) -> String {
-        format!("{}{path}", self.base_url)
     }
 
     pub fn pid(&self) -> u32 {

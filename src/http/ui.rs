@@ -1,0 +1,121 @@
+//! The page: what `web/` was built into, out of the binary.
+//!
+//! Every route of the page is answered with the same document, which finds out in the browser what to show; a path that
+//! is no route of the page is left to the API and its 404. Built without `web/dist`, the binary has no page and `/` leads to the
+//! documentation of the API.
+
+use std::sync::Arc;
+
+use poem::{
+    Endpoint, IntoResponse, Request, Response, Route,
+    endpoint::make_sync,
+    http::{Method, StatusCode, header},
+    web::Redirect,
+};
+use rust_embed::{EmbeddedFile, RustEmbed};
+
+#[derive(RustEmbed)]
+#[folder = "web/dist"]
+#[allow_missing = true]
+struct Files;
+
+const INDEX: &str = "index.html";
+
+/// The routes of the page beside `/`, as `web/src/page/route.ts` knows them.
+const PAGES: [&str; 2] = ["/sessions", "/sessions/:id"];
+
+/// Files that browsers ask for by a name of their own.
+const FIXED: [&str; 1] = ["/favicon.svg"];
+
+/// Vite puts a hash of the content into these names, so what has one never changes.
+const ASSETS: &str = "/assets/";
+const FOR_EVER: &str = "public, max-age=31536000, immutable";
+/// To be asked for each time, and answered with 304 while the ETag holds.
+const EACH_TIME: &str = "no-cache";
+
+/// Scripts, styles, pictures and calls of this origin alone; nothing inline, no text that becomes HTML, no frames. A lesson
+/// that asks for more is a text about it.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; \
+    connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; \
+    require-trusted-types-for 'script'; trusted-types 'none'";
+
+/// Adds the page to the routes, all but `/`: that is [`root`]'s.
+pub(super) fn mount(routes: Route) -> Route {
+    let routes = PAGES.into_iter().fold(routes, |routes, path| routes.at(path, poem::get(make_sync(page))));
+    let files = FIXED.into_iter().chain(["/assets/*path"]);
+    files.fold(routes, |routes, path| routes.at(path, poem::get(make_sync(file))))
+}
+
+/// The page at `/`, before what is nested there: poem gives the root itself to the nested endpoint, whatever else is
+/// routed to it.
+pub(super) async fn root<E: Endpoint>(next: Arc<E>, request: Request) -> poem::Result<Response> {
+    let is_read = request.method() == Method::GET || request.method() == Method::HEAD;
+    if is_read && request.uri().path() == "/" {
+        return Ok(page(request));
+    }
+    next.call(request).await.map(IntoResponse::into_response)
+}
+
+fn page(request: Request) -> Response {
+    match Files::get(INDEX) {
+        Some(found) => answer(&request, INDEX, found, EACH_TIME),
+        None => Redirect::temporary("/docs").into_response(),
+    }
+}
+
+fn file(request: Request) -> poem::Result<Response> {
+    let path = request.original_uri().path();
+    let name = path.trim_start_matches('/').to_owned();
+    let caching = if path.starts_with(ASSETS) { FOR_EVER } else { EACH_TIME };
+    let found = Files::get(&name).ok_or(poem::error::NotFoundError)?;
+    Ok(answer(&request, &name, found, caching))
+}
+
+fn answer(request: &Request, name: &str, found: EmbeddedFile, caching: &str) -> Response {
+    let etag = etag(&found.metadata.sha256_hash());
+    let is_known = request.header(header::IF_NONE_MATCH).is_some_and(|known| matches(known, &etag));
+    let response = Response::builder()
+        .header(header::ETAG, etag)
+        .header(header::CACHE_CONTROL, caching)
+        .header(header::CONTENT_SECURITY_POLICY, POLICY)
+        .header(header::X_CONTENT_TYPE_OPTIONS, "nosniff")
+        .header(header::REFERRER_POLICY, "no-referrer")
+        .header("cross-origin-opener-policy", "same-origin")
+        .header("permissions-policy", "camera=(), geolocation=(), microphone=()");
+    if is_known {
+        return response.status(StatusCode::NOT_MODIFIED).finish();
+    }
+    response.content_type(content_type(name, &found)).body(found.data.into_owned())
+}
+
+fn content_type(name: &str, found: &EmbeddedFile) -> String {
+    let guessed = found.metadata.mimetype();
+    let is_text = guessed.starts_with("text/") || name.ends_with(".js") || name.ends_with(".svg");
+    if is_text { format!("{guessed}; charset=utf-8") } else { guessed.to_owned() }
+}
+
+fn etag(hash: &[u8; 32]) -> String {
+    let hex: String = hash[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("\"{hex}\"")
+}
+
+/// RFC 9110, section 13.1.2: a list of tags, compared weakly, or `*`.
+fn matches(known: &str, etag: &str) -> bool {
+    known.split(',').map(|tag| tag.trim().trim_start_matches("W/")).any(|tag| tag == etag || tag == "*")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_tags_are_lists_of_weak_or_strong_ones() {
+        let etag = etag(&[0xab; 32]);
+        assert_eq!(etag, format!("\"{}\"", "ab".repeat(16)));
+        assert!(matches(&etag, &etag));
+        assert!(matches(&format!("\"other\", W/{etag}"), &etag));
+        assert!(matches("*", &etag));
+        assert!(!matches("\"other\"", &etag));
+        assert!(!matches("", &etag));
+    }
+}

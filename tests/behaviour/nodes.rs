@@ -1,0 +1,272 @@
+//! Several nodes on one database: runs that outlive theirs, queues, cancellation from anywhere.
+
+use nix::sys::signal::Signal;
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use crate::support::{
+    api::{Api, USER},
+    database::Database,
+    service::Service,
+    socket::{Socket, assert_contiguous},
+};
+
+/// A pace at which a run of some twelve steps is still under way when a test has looked at it.
+const SLOW: &[&str] = &["--offline-pace", "300ms", "--calls-per-run", "1"];
+
+fn steps(events: &[Value]) -> Vec<String> {
+    events
+        .iter()
+        .filter(|event| event["type"] == "success")
+        .map(|event| {
+            let data = &event["data"];
+            format!("{} {} {}", data["step"], data["part"], data["lesson"])
+        })
+        .collect()
+}
+
+fn terminal(events: &[Value]) -> Vec<&Value> {
+    events
+        .iter()
+        .filter(|event| event["type"].as_str().unwrap().starts_with("session_") && event["type"] != "session_started")
+        .collect()
+}
+
+fn assert_each_step_once(events: &[Value]) {
+    let done = steps(events);
+    let mut distinct = done.clone();
+    distinct.sort();
+    distinct.dedup();
+    assert_eq!(distinct.len(), done.len(), "a step was done twice: {done:?}");
+}
+
+fn assert_offsets_have_no_holes(events: &[Value]) {
+    let offsets: Vec<u64> = events.iter().map(|event| event["offset"].as_u64().unwrap()).collect();
+    assert_eq!(offsets, (1..=offsets.len() as u64).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn started_on_one_node_followed_on_another_cancelled_from_a_third() {
+    let database = Database::create().await;
+    let (a, b, c) = (
+        Service::start_with(&database, SLOW).await,
+        Service::start_with(&database, SLOW).await,
+        Service::start_with(&database, SLOW).await,
+    );
+    let session = Api::of(&a).generate("Rust ownership").await;
+    let mut socket = Socket::connect(&b).await;
+    socket.join(&session).await;
+    let mut seen = Vec::new();
+    while seen.len() < 4 {
+        let frame = socket.next().await.unwrap();
+        seen.extend(frame.offset().map(|_| frame));
+    }
+    let (status, answer) =
+        Api::of(&c).post(&format!("/api/v1/course-generation/session/{session}/cancel"), &json!({})).await;
+    assert_eq!((status, answer["status"].as_str()), (StatusCode::OK, Some("cancelled")), "{answer}");
+    seen.extend(socket.until_complete().await);
+    assert_contiguous(&seen, 1);
+    let last = seen.last().unwrap();
+    assert_eq!(last.data["success"], false);
+    assert_eq!(last.data["cancelled"], true);
+    let events = Api::of(&a).events(&session).await;
+    assert_eq!(terminal(&events).len(), 1);
+}
+
+#[tokio::test]
+async fn a_run_whose_node_is_killed_goes_on_elsewhere_with_the_first_missing_step() {
+    let database = Database::create().await;
+    let settings = [SLOW, &["--lease-ttl", "2s"]].concat();
+    let a = Service::start_with(&database, &settings).await;
+    let session = Api::of(&a).generate("Rust ownership").await;
+    Api::of(&a).wait_for(&session, |summary| summary["counts"]["success"].as_u64() >= Some(3)).await;
+    let b = Service::start_with(&database, &settings).await;
+    let mut socket = Socket::connect(&b).await;
+    socket.join(&session).await;
+    a.kill().await;
+
+    let received = socket.until_complete().await;
+    assert_contiguous(&received, 1);
+    assert_eq!(received.last().unwrap().data["success"], true);
+    let events = Api::of(&b).events(&session).await;
+    assert_each_step_once(&events);
+    let summary = Api::of(&b).wait_for_end(&session).await;
+    assert_eq!(summary["attempts"], 2);
+    let takeover: Vec<_> = events.iter().filter(|event| event["data"]["attempt"] == 2).collect();
+    assert_eq!(takeover.len(), 1);
+    assert_eq!(takeover[0]["type"], "log");
+}
+
+#[tokio::test]
+async fn a_node_that_was_paused_past_its_lease_writes_nothing_more() {
+    let database = Database::create().await;
+    let settings = [SLOW, &["--lease-ttl", "1s"]].concat();
+    let a = Service::start_with(&database, &settings).await;
+    let session = Api::of(&a).generate("Rust ownership").await;
+    Api::of(&a).wait_for(&session, |summary| summary["counts"]["success"].as_u64() >= Some(2)).await;
+    a.signal(Signal::SIGSTOP);
+    let b = Service::start_with(&database, &settings).await;
+    Api::of(&b).wait_for(&session, |summary| summary["attempts"] == 2).await;
+    a.signal(Signal::SIGCONT);
+    Api::of(&b).wait_for_end(&session).await;
+
+    let events = Api::of(&b).events(&session).await;
+    assert_offsets_have_no_holes(&events);
+    assert_each_step_once(&events);
+    assert_eq!(terminal(&events).len(), 1);
+    assert_eq!(terminal(&events)[0]["offset"], events.len());
+}
+
+#[tokio::test]
+async fn a_node_that_is_stopped_hands_its_runs_back_at_once() {
+    let database = Database::create().await;
+    // A lease that would outlast the test: only handing it back lets another node go on.
+    let settings = [SLOW, &["--lease-ttl", "1h", "--shutdown-grace", "100ms"]].concat();
+    let a = Service::start_with(&database, &settings).await;
+    let session = Api::of(&a).generate("Rust ownership").await;
+    Api::of(&a).wait_for(&session, |summary| summary["counts"]["success"].as_u64() >= Some(2)).await;
+    let b = Service::start_with(&database, &settings).await;
+    assert!(a.terminate().await.success());
+    let summary = Api::of(&b).wait_for_end(&session).await;
+    assert_eq!(summary["status"], "completed");
+    assert_each_step_once(&Api::of(&b).events(&session).await);
+}
+
+#[tokio::test]
+async fn a_run_that_is_interrupted_too_often_has_failed() {
+    let database = Database::create().await;
+    let settings = [SLOW, &["--lease-ttl", "1s", "--attempts-per-run", "2"]].concat();
+    let mut session = None;
+    for attempt in 1..=2 {
+        let node = Service::start_with(&database, &settings).await;
+        let api = Api::of(&node);
+        let session = match &session {
+            Some(session) => session,
+            None => session.insert(api.generate("Rust ownership").await),
+        };
+        api.wait_for(session, |summary| summary["attempts"] == attempt).await;
+        node.kill().await;
+    }
+    let session = session.unwrap();
+    let node = Service::start_with(&database, &settings).await;
+    let summary = Api::of(&node).wait_for_end(&session).await;
+    assert_eq!(summary["status"], "failed");
+    assert_eq!(summary["error"], "the run was interrupted 2 times and is given up");
+}
+
+#[tokio::test]
+async fn runs_beyond_the_bound_wait_and_start_in_order_wherever_there_is_room() {
+    let database = Database::create().await;
+    let settings = [SLOW, &["--max-running", "1"]].concat();
+    let a = Service::start_with(&database, &settings).await;
+    let api = Api::of(&a);
+    let first = api.generate("first").await;
+    api.wait_for(&first, |summary| summary["status"] == "running").await;
+    let second = api.generate("second").await;
+    let third = api.generate("third").await;
+    let queued = api.wait_for(&second, |_| true).await;
+    assert_eq!((&queued["status"], &queued["lastOffset"]), (&json!("queued"), &json!(0)));
+
+    let b = Service::start_with(&database, &settings).await;
+    let began = Api::of(&b).wait_for(&second, |summary| summary["status"] != "queued").await;
+    assert_eq!(began["status"], "running");
+    let waiting = api.wait_for(&third, |_| true).await;
+    assert_eq!(waiting["status"], "queued", "the older of the two starts first");
+    for session in [&first, &second, &third] {
+        assert_eq!(api.wait_for_end(session).await["status"], "completed");
+    }
+}
+
+#[tokio::test]
+async fn a_full_queue_is_said_and_when_to_come_back() {
+    let database = Database::create().await;
+    let settings = [SLOW, &["--max-running", "1", "--max-queued", "1"]].concat();
+    let node = Service::start_with(&database, &settings).await;
+    let api = Api::of(&node);
+    let first = api.generate("first").await;
+    api.wait_for(&first, |summary| summary["status"] == "running").await;
+    api.generate("second").await;
+    let body = json!({"course_topic": "third", "user_id": USER});
+    let response = api.http.post(node.url("/api/v1/course-generation/generate")).json(&body).send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(response.headers()["retry-after"].to_str().unwrap().parse::<u32>().unwrap() > 0);
+    let answer: Value = response.json().await.unwrap();
+    assert_eq!(answer["success"], false);
+    let (_, list) = api.get("/api/v1/course-generation/sessions").await;
+    assert_eq!(list["sessions"].as_array().unwrap().len(), 2, "nothing was created");
+}
+
+#[tokio::test]
+async fn a_queued_run_can_be_cancelled() {
+    let database = Database::create().await;
+    let settings = [SLOW, &["--max-running", "1"]].concat();
+    let node = Service::start_with(&database, &settings).await;
+    let api = Api::of(&node);
+    let first = api.generate("first").await;
+    api.wait_for(&first, |summary| summary["status"] == "running").await;
+    let second = api.generate("second").await;
+    let (status, _) = api.post(&format!("/api/v1/course-generation/session/{second}/cancel"), &json!({})).await;
+    assert_eq!(status, StatusCode::OK);
+    let events = api.events(&second).await;
+    assert_eq!(events.len(), 1);
+    assert_eq!(events[0]["type"], "session_cancelled");
+}
+
+/// Cancellations and completions race; each session has one end, and who lost is told.
+#[tokio::test]
+async fn of_a_cancellation_and_a_completion_one_wins() {
+    let database = Database::create().await;
+    let node = Service::start_with(&database, &["--offline-pace", "5ms"]).await;
+    let api = Api::of(&node);
+    let (mut cancelled, mut completed) = (0, 0);
+    for round in 0..12 {
+        let session = api.generate(&format!("round {round}")).await;
+        // Near the end of the run, nearer in every round.
+        api.wait_for(&session, |summary| summary["counts"]["success"].as_u64() >= Some(round)).await;
+        let (status, answer) =
+            api.post(&format!("/api/v1/course-generation/session/{session}/cancel"), &json!({})).await;
+        let summary = api.wait_for_end(&session).await;
+        match status {
+            StatusCode::OK => {
+                cancelled += 1;
+                assert_eq!(summary["status"], "cancelled");
+            }
+            StatusCode::CONFLICT => {
+                completed += 1;
+                assert_eq!(summary["status"], "completed", "{answer}");
+            }
+            other => panic!("{other}: {answer}"),
+        }
+        let events = api.events(&session).await;
+        assert_offsets_have_no_holes(&events);
+        assert_eq!(terminal(&events).len(), 1, "{events:?}");
+        assert_eq!(terminal(&events)[0]["offset"], events.len());
+    }
+    assert!(cancelled > 0, "{completed} completed");
+}
+
+/// Two nodes are replaced one after the other while runs are started and followed.
+#[tokio::test]
+async fn a_rolling_restart_loses_nothing_and_fails_no_run() {
+    let database = Database::create().await;
+    let settings = ["--offline-pace", "60ms", "--shutdown-grace", "50ms"];
+    let mut nodes = [Service::start_with(&database, &settings).await, Service::start_with(&database, &settings).await];
+    let mut sessions = Vec::new();
+    for restart in 0..4 {
+        for number in 0..3 {
+            let api = Api::of(&nodes[number % 2]);
+            sessions.push(api.generate(&format!("run {restart}.{number}")).await);
+        }
+        let replacement = Service::start_with(&database, &settings).await;
+        let old = std::mem::replace(&mut nodes[restart % 2], replacement);
+        assert!(old.terminate().await.success());
+    }
+    for session in &sessions {
+        let mut socket = Socket::connect(&nodes[0]).await;
+        socket.join(session).await;
+        let received = socket.until_complete().await;
+        assert_contiguous(&received, 1);
+        assert_eq!(received.last().unwrap().data["success"], true);
+        assert_each_step_once(&Api::of(&nodes[1]).events(session).await);
+    }
+}

@@ -1,0 +1,10 @@
+/** The client of coursestream, for any front end: no React in here. */
+export { CourseStreamClient, randomId } from './client.ts'
+export type { ClientOptions, EventsPage, FollowCallbacks, Followed, FollowOptions, SessionsPage, SessionsQuery, StartRequest, StreamStatus } from './client.ts'
+export { CourseStreamError, OffsetAheadError, ProtocolError, RefusedError, RequestError, SessionNotFoundError, UnreachableError, isAbort } from './errors.ts'
+export type { Phase, TransportKind } from './machine.ts'
+export { storedPositions, tabStorage } from './positions.ts'
+export type { Positions } from './positions.ts'
+export { EVENT_TYPES, SESSION_STATUSES, isEnded, outcomeOf } from './wire.ts'
+export type { Envelope, EventType, Outcome, SessionStatus, SessionSummary } from './wire.ts'
+export type { components, operations, paths } from './openapi.gen.ts'

@@ -1,0 +1,50 @@
+import { useEffect, useState } from 'react'
+import { CourseStreamClient } from '../client/index.ts'
+import { useCourseGeneration } from '../react/useCourseGeneration.ts'
+import { Header } from './parts/Header.tsx'
+import { Link } from './parts/Link.tsx'
+import { paths, useRoute } from './route.ts'
+import { userId } from './settings.ts'
+import { CreateView } from './views/CreateView.tsx'
+import { HistoryView } from './views/HistoryView.tsx'
+import { SessionView } from './views/SessionView.tsx'
+
+export function App() {
+  const route = useRoute()
+  const [client] = useState(() => new CourseStreamClient())
+  const [user] = useState(userId)
+  const generation = useCourseGeneration({
+    userId: user,
+    client,
+    sessionId: route.name === 'session' ? route.sessionId : null,
+  })
+  const place = route.name === 'session' ? `session ${route.sessionId}` : route.name
+
+  // A new page begins at its top, for eyes and for screen readers.
+  useEffect(() => {
+    window.scrollTo(0, 0)
+  }, [place])
+
+  return (
+    <>
+      <a className="skip" href="#main">
+        Skip to content
+      </a>
+      <Header route={route} isGenerating={generation.isGenerating} />
+      <main id="main" tabIndex={-1} key={place}>
+        {route.name === 'create' && <CreateView client={client} user={user} generation={generation} />}
+        {route.name === 'history' && <HistoryView client={client} user={user} query={route.query} />}
+        {route.name === 'session' && <SessionView generation={generation} lesson={route.lesson} />}
+        {route.name === 'nowhere' && (
+          <div className="empty">
+            <h1>There is nothing here</h1>
+            <p>The address leads nowhere on this page.</p>
+            <Link className="button primary" href={paths.create}>
+              Create a course
+            </Link>
+          </div>
+        )}
+      </main>
+    </>
+  )
+}

@@ -1,0 +1,70 @@
+import type { Question } from '../../course/course.ts'
+import { Icon } from './Icon.tsx'
+import { InlineMarkdown } from './Markdown.tsx'
+import type { Answers } from './Reader.tsx'
+
+/** Answer all, then see. */
+export function Quiz({ lesson, questions, answers }: { lesson: string; questions: readonly Question[]; answers: Answers }) {
+  const isChecked = answers.checked.has(lesson)
+  const given = questions.map((_, index) => answers.given.get(`${lesson}/${index}`))
+  const isComplete = given.every((option) => option !== undefined)
+  const right = questions.filter((question, index) => question.options[given[index] ?? -1]?.isCorrect).length
+  return (
+    <section className="quiz" aria-labelledby={`quiz-${lesson}`}>
+      <h3 id={`quiz-${lesson}`}>Check yourself</h3>
+      {questions.map((question, index) => (
+        <fieldset key={question.question} disabled={isChecked}>
+          <legend>
+            <span className="question-number">{index + 1}</span>
+            <span>
+              <InlineMarkdown text={question.question} />
+            </span>
+          </legend>
+          {question.options.map((option, optionIndex) => {
+            const isGiven = given[index] === optionIndex
+            const verdict = isChecked ? (option.isCorrect ? 'right' : isGiven ? 'wrong' : '') : ''
+            return (
+              <label key={option.option} className={`option ${verdict}`}>
+                <input
+                  type="radio"
+                  name={`quiz-${lesson}-${index}`}
+                  checked={isGiven}
+                  onChange={() => { answers.give(lesson, index, optionIndex) }}
+                />
+                <span className="option-label">{option.option}</span>
+                <span>
+                  <InlineMarkdown text={option.text} />
+                </span>
+                {verdict !== '' && (
+                  <span className="verdict">
+                    <Icon name={verdict === 'right' ? 'check' : 'cross'} />
+                    <span className="visually-hidden">{verdict === 'right' ? 'correct' : 'not correct'}</span>
+                  </span>
+                )}
+              </label>
+            )
+          })}
+          {isChecked && question.explanation !== undefined && (
+            <p className="explanation">
+              <InlineMarkdown text={question.explanation} />
+            </p>
+          )}
+        </fieldset>
+      ))}
+      <div className="quiz-row">
+        {isChecked ? (
+          <button type="button" className="button" onClick={() => { answers.again(lesson) }}>
+            Try again
+          </button>
+        ) : (
+          <button type="button" className="button primary" disabled={!isComplete} onClick={() => { answers.check(lesson) }}>
+            Check answers
+          </button>
+        )}
+        <p role="status" className="score">
+          {isChecked ? `${right} of ${questions.length} correct` : isComplete ? '' : 'Answer every question first'}
+        </p>
+      </div>
+    </section>
+  )
+}

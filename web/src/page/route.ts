@@ -1,0 +1,47 @@
+/** The routes of the page; `src/http/ui.rs` serves the same. */
+import { useSyncExternalStore } from 'react'
+
+export type Route =
+  | { readonly name: 'create' }
+  | { readonly name: 'history'; readonly query: URLSearchParams }
+  | { readonly name: 'session'; readonly sessionId: string; readonly lesson: string | undefined }
+  | { readonly name: 'nowhere' }
+
+export function parseRoute(href: string): Route {
+  const url = new URL(href, 'http://page.invalid')
+  const [first = '', second = '', ...rest] = url.pathname.split('/').slice(1)
+  if (first === '') return { name: 'create' }
+  if (first !== 'sessions' || rest.length > 0) return { name: 'nowhere' }
+  if (second === '') return { name: 'history', query: url.searchParams }
+  const [, lesson] = /^#lesson-(\d+\.\d+)$/.exec(url.hash) ?? []
+  return { name: 'session', sessionId: second, lesson }
+}
+
+export const paths = {
+  create: '/',
+  history: '/sessions',
+  session: (sessionId: string) => `/sessions/${encodeURIComponent(sessionId)}`,
+  lesson: (key: string | undefined) => (key === undefined ? '#overview' : `#lesson-${key}`),
+}
+
+const CHANGED = 'coursestream:navigated'
+
+function subscribe(listener: () => void): () => void {
+  const controller = new AbortController()
+  for (const name of ['popstate', 'hashchange', CHANGED]) {
+    window.addEventListener(name, listener, { signal: controller.signal })
+  }
+  return () => {
+    controller.abort()
+  }
+}
+
+export function useRoute(): Route {
+  return parseRoute(useSyncExternalStore(subscribe, () => window.location.href))
+}
+
+export function navigate(to: string, how: 'push' | 'replace' = 'push'): void {
+  if (how === 'push') window.history.pushState(null, '', to)
+  else window.history.replaceState(null, '', to)
+  window.dispatchEvent(new Event(CHANGED))
+}

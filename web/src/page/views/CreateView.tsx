@@ -1,0 +1,113 @@
+import { type SubmitEvent, useEffect, useId, useState } from 'react'
+import type { CourseStreamClient, SessionSummary } from '../../client/index.ts'
+import type { UseCourseGeneration } from '../../react/useCourseGeneration.ts'
+import { Icon } from '../parts/Icon.tsx'
+import { Link } from '../parts/Link.tsx'
+import { SessionList } from '../parts/SessionList.tsx'
+import { navigate, paths } from '../route.ts'
+import { useTitle } from '../useTitle.ts'
+
+const TOPIC_CHARACTERS_MAX = 500
+const RECENT = 4
+const IDEAS = ['Rust ownership and borrowing', 'Reading financial statements', 'Sourdough from scratch', 'The history of cartography']
+
+export function CreateView({ client, user, generation }: { client: CourseStreamClient; user: string; generation: UseCourseGeneration }) {
+  useTitle('Create a course')
+  const [topic, setTopic] = useState('')
+  const [searchWeb, setSearchWeb] = useState(false)
+  const recent = useRecent(client, user)
+  const ids = useId()
+  const isBlank = topic.trim() === ''
+
+  const submit = async (event: SubmitEvent<HTMLFormElement>) => {
+    event.preventDefault()
+    if (isBlank || generation.isGenerating) return
+    const sessionId = await generation.startGeneration(topic.trim(), { searchWeb })
+    if (sessionId !== undefined) navigate(paths.session(sessionId))
+  }
+
+  return (
+    <div className="create">
+      <section className="hero">
+        <p className="eyebrow">Durable, resumable course generation</p>
+        <h1>What do you want to learn?</h1>
+        <p className="lead">Name a topic. A structured course is written in front of you: parts, lessons, exercises and quizzes. Close the tab, lose the network: nothing is lost.</p>
+        <form onSubmit={(event) => { void submit(event) }} className="composer">
+          <label className="visually-hidden" htmlFor={`${ids}topic`}>
+            Topic of the course
+          </label>
+          <textarea
+            id={`${ids}topic`}
+            value={topic}
+            maxLength={TOPIC_CHARACTERS_MAX}
+            rows={2}
+            placeholder="For example: how rivers shape a landscape"
+            onChange={(event) => { setTopic(event.target.value) }}
+            onKeyDown={(event) => {
+              if (event.key === 'Enter' && !event.shiftKey && !event.nativeEvent.isComposing) {
+                event.preventDefault()
+                event.currentTarget.form?.requestSubmit()
+              }
+            }}
+          />
+          <div className="composer-row">
+            <label className="switch">
+              <input type="checkbox" role="switch" checked={searchWeb} onChange={(event) => { setSearchWeb(event.target.checked) }} />
+              <span className="track" aria-hidden="true" />
+              <Icon name="globe" />
+              <span>Search the web</span>
+            </label>
+            {generation.isGenerating ? (
+              <button type="button" className="button danger" onClick={() => { void generation.stopGeneration() }}>
+                <Icon name="stop" />
+                Stop
+              </button>
+            ) : (
+              <button type="submit" className="button primary" disabled={isBlank}>
+                <Icon name="spark" />
+                Generate
+              </button>
+            )}
+          </div>
+        </form>
+        {generation.error && (
+          <p role="alert" className="notice bad">
+            The course could not be started: {generation.error.message}.
+          </p>
+        )}
+        <ul className="ideas" aria-label="Ideas">
+          {IDEAS.map((idea) => (
+            <li key={idea}>
+              <button type="button" className="pill" onClick={() => { setTopic(idea) }}>
+                {idea}
+              </button>
+            </li>
+          ))}
+        </ul>
+      </section>
+      {recent.length > 0 && (
+        <section className="recent" aria-labelledby={`${ids}recent`}>
+          <div className="section-head">
+            <h2 id={`${ids}recent`}>Your latest</h2>
+            <Link href={paths.history}>All sessions</Link>
+          </div>
+          <SessionList sessions={recent} />
+        </section>
+      )}
+    </div>
+  )
+}
+
+/** This browser's latest sessions; without them the page is as good. */
+function useRecent(client: CourseStreamClient, user: string): readonly SessionSummary[] {
+  const [recent, setRecent] = useState<readonly SessionSummary[]>([])
+  useEffect(() => {
+    const controller = new AbortController()
+    client.sessions({ userId: user, limit: RECENT }, controller.signal).then(
+      (page) => { setRecent(page.items) },
+      () => undefined,
+    )
+    return () => { controller.abort() }
+  }, [client, user])
+  return recent
+}

@@ -1,0 +1,164 @@
+import { useMemo, useState } from 'react'
+import { SessionNotFoundError } from '../../client/index.ts'
+import type { UseCourseGeneration } from '../../react/useCourseGeneration.ts'
+import { ConnectionBadge } from '../parts/ConnectionBadge.tsx'
+import { Icon } from '../parts/Icon.tsx'
+import { Link } from '../parts/Link.tsx'
+import { LogPanel } from '../parts/LogPanel.tsx'
+import { OutlineNav } from '../parts/OutlineNav.tsx'
+import { ProgressPanel } from '../parts/ProgressPanel.tsx'
+import { type Answers, Reader } from '../parts/Reader.tsx'
+import { StatusChip } from '../parts/StatusChip.tsx'
+import { count, duration, momentOf } from '../format.ts'
+import { paths } from '../route.ts'
+import { syllabusOf } from '../syllabus.ts'
+import { useTitle } from '../useTitle.ts'
+
+type Pane = 'course' | 'log'
+
+/** One session, running or over: its course as far as it is there, and its log. */
+export function SessionView({ generation, lesson }: { generation: UseCourseGeneration; lesson: string | undefined }) {
+  const { run, summary, status, connection, error } = generation
+  const topic = summary?.topic ?? run.topic
+  const syllabus = useMemo(() => syllabusOf(run), [run])
+  const [pane, setPane] = useState<Pane>('course')
+  const answers = useAnswers()
+  useTitle(topic === '' ? 'Session' : topic)
+
+  if (error instanceof SessionNotFoundError) {
+    return (
+      <div className="empty">
+        <h1>No such session</h1>
+        <p>It may have been dropped from the history, or the address is not complete.</p>
+        <Link className="button primary" href={paths.history}>
+          To the history
+        </Link>
+      </div>
+    )
+  }
+
+  // An expired session has ended in one of three ways; its log knows in which.
+  const shown = run.endedAt !== undefined && run.status !== undefined ? run.status : status
+  const tab = (name: Pane, label: string) => (
+    <button type="button" role="tab" id={`tab-${name}`} aria-selected={pane === name} aria-controls={`pane-${name}`} tabIndex={pane === name ? 0 : -1}
+      onClick={() => { setPane(name) }}
+      onKeyDown={(event) => {
+        if (event.key !== 'ArrowLeft' && event.key !== 'ArrowRight') return
+        const other = name === 'course' ? 'log' : 'course'
+        setPane(other)
+        document.getElementById(`tab-${other}`)?.focus()
+      }}
+    >
+      {label}
+    </button>
+  )
+
+  return (
+    <div className="session" data-pane={pane}>
+      <section className="session-head" aria-label="Session">
+        <div className="session-title">
+          <div className="chips">
+            {shown && <StatusChip status={shown} />}
+            <ConnectionBadge connection={connection} />
+          </div>
+          <h1>{topic === '' ? 'Session' : topic}</h1>
+          <p className="facts">
+            {summary && <time dateTime={summary.startedAt}>{momentOf(summary.startedAt)}</time>}
+            {summary?.durationMs !== undefined && <span>took {duration(summary.durationMs)}</span>}
+            {run.model !== '' && (
+              <span>
+                {run.provider} · {run.model}
+              </span>
+            )}
+            {summary?.searchWeb && <span>with web search</span>}
+            {run.attempts > 1 && <span>{count(run.attempts, 'attempt')}</span>}
+            {summary && summary.usage.completionTokens > 0 && <span>{count(summary.usage.promptTokens + summary.usage.completionTokens, 'token')}</span>}
+          </p>
+        </div>
+        <div className="actions">
+          {generation.isGenerating ? (
+            <button type="button" className="button danger" disabled={generation.isStopping} onClick={() => { void generation.stopGeneration() }}>
+              <Icon name="stop" />
+              {generation.isStopping ? 'Stopping' : 'Stop'}
+            </button>
+          ) : (
+            <Link className="button" href={paths.create}>
+              <Icon name="spark" />
+              New course
+            </Link>
+          )}
+        </div>
+        <ProgressPanel run={run} syllabus={syllabus} isGenerating={generation.isGenerating} />
+        {run.error !== undefined && run.status === 'failed' && (
+          <p role="alert" className="notice bad">
+            The run failed: {run.error}
+          </p>
+        )}
+        {error && (
+          <p role="alert" className="notice bad">
+            {error.message}
+          </p>
+        )}
+      </section>
+
+      <div className="tabs" role="tablist" aria-label="What to show">
+        {tab('course', 'Course')}
+        {tab('log', `Log (${generation.logs.length.toLocaleString()})`)}
+      </div>
+
+      <div className="session-body">
+        <section className="pane-course" id="pane-course" aria-label="Course">
+          {syllabus ? (
+            <>
+              <OutlineNav syllabus={syllabus} selected={lesson} />
+              <Reader syllabus={syllabus} selected={lesson} answers={answers} />
+            </>
+          ) : (
+            <Waiting isOver={run.endedAt !== undefined} isGenerating={generation.isGenerating} />
+          )}
+        </section>
+        <section className="pane-log" id="pane-log" aria-label="Log">
+          <LogPanel logs={generation.logs} sessionId={generation.sessionId ?? 'session'} onClear={generation.clearLogs} />
+        </section>
+      </div>
+    </div>
+  )
+}
+
+function Waiting({ isOver, isGenerating }: { isOver: boolean; isGenerating: boolean }) {
+  if (isOver) {
+    return (
+      <div className="empty">
+        <h2>This run has no course</h2>
+        <p>It ended before there was anything to read. Its log tells more.</p>
+      </div>
+    )
+  }
+  return (
+    <div className="skeleton" aria-hidden="true">
+      <span className="visually-hidden">{isGenerating ? 'The course takes shape' : 'Loading'}</span>
+      {['a', 'b', 'c', 'd', 'e'].map((line) => (
+        <span key={line} className="bone" />
+      ))}
+    </div>
+  )
+}
+
+/** What was answered, kept while one goes from lesson to lesson. */
+function useAnswers(): Answers {
+  const [given, setGiven] = useState<ReadonlyMap<string, number>>(new Map())
+  const [checked, setChecked] = useState<ReadonlySet<string>>(new Set())
+  return useMemo(
+    () => ({
+      given,
+      checked,
+      give: (lesson, question, option) => { setGiven((before) => new Map(before).set(`${lesson}/${question}`, option)) },
+      check: (lesson) => { setChecked((before) => new Set(before).add(lesson)) },
+      again: (lesson) => {
+        setChecked((before) => new Set([...before].filter((key) => key !== lesson)))
+        setGiven((before) => new Map([...before].filter(([key]) => !key.startsWith(`${lesson}/`))))
+      },
+    }),
+    [given, checked],
+  )
+}
