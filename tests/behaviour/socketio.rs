@@ -5,6 +5,7 @@ mod clients;
 mod engine;
 mod events;
 mod forwarder;
+mod memory;
 mod origins;
 mod protocol;
 mod raw;

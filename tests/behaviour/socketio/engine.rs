@@ -173,23 +173,21 @@ async fn a_second_post_beside_the_first_closes_the_session() {
 #[tokio::test]
 async fn a_client_that_hangs_up_on_its_poll_has_closed() {
     let server = start().await;
-    let polling = Polling::open(&server.url).await;
-    let hang_up = async {
+    let closes = async {
         loop {
-            let poll = tokio::spawn({
-                let polling = polling.clone();
-                async move { polling.get().await }
-            });
-            tokio::time::sleep(Duration::from_millis(10)).await;
-            // In vain where the request has not got there yet.
-            poll.abort();
-            if polling.post("6").await != StatusCode::OK {
-                return;
+            // A session of its own each time: a poll beside one that is not over yet would close it as well.
+            let polling = Polling::open(&server.url).await;
+            polling.poll_and_hang_up(Duration::from_millis(10)).await;
+            for _ in 0..50 {
+                if polling.post("6").await != StatusCode::OK {
+                    return polling;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
             }
+            // In vain: the request had not got there by then.
         }
     };
-    tokio::time::timeout(PATIENCE, hang_up).await.expect("the session is closed");
-    polling.assert_closed().await;
+    tokio::time::timeout(PATIENCE, closes).await.expect("the session is closed").assert_closed().await;
 }
 
 #[tokio::test]

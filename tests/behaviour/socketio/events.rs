@@ -3,10 +3,15 @@
 use serde_json::{Value, json};
 
 use super::{
-    raw::Polling,
+    raw::{Polling, Websocket},
     socket::{Packet, Socket, url},
 };
-use crate::support::{api::Api, database::Database, service::Service, socket::assert_contiguous};
+use crate::support::{
+    api::Api,
+    database::Database,
+    service::{PATIENCE, Service},
+    socket::assert_contiguous,
+};
 
 const NOWHERE: &str = "0199aaaa-0000-7000-8000-000000000000";
 
@@ -174,4 +179,34 @@ async fn polling_carries_the_same() {
     assert_eq!(events[0][0], "session_status");
     let offsets: Vec<u64> = events[1..].iter().map(|event| event[1]["offset"].as_u64().unwrap()).collect();
     assert_eq!(offsets, (1..=last).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn connections_are_counted_by_transport() {
+    let (_database, service, api) = start().await;
+    let counted = async |transport: &str, wanted: u64| {
+        let line = format!("coursestream_connections{{transport=\"socketio_{transport}\"}} {wanted}\n");
+        let counted = async {
+            loop {
+                let metrics = api.http.get(service.url("/metrics")).send().await.unwrap().text().await.unwrap();
+                if metrics.contains(&line) {
+                    return;
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, counted).await.unwrap_or_else(|_| panic!("{line}"));
+    };
+    let polling = Polling::open(&url(&service)).await;
+    let socket = Socket::connect(&service).await;
+    counted("polling", 1).await;
+    counted("websocket", 1).await;
+    let mut upgraded = Websocket::connect(&url(&service), &format!("&sid={}", polling.sid())).await;
+    upgraded.send("2probe").await;
+    assert_eq!(upgraded.text().await, "3probe");
+    upgraded.send("5").await;
+    counted("polling", 0).await;
+    counted("websocket", 2).await;
+    drop((socket, upgraded));
+    counted("websocket", 0).await;
 }

@@ -1,6 +1,6 @@
 //! Engine.IO by hand: what a client of ours would never send can be sent here.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use coursestream::push::socketio::engine::{Engine, Link, Options};
 use futures_util::{SinkExt, StreamExt};
@@ -10,7 +10,7 @@ use poem::{
 };
 use reqwest::{Client, Response, StatusCode};
 use serde_json::Value;
-use tokio::{net::TcpStream, task::JoinHandle};
+use tokio::{io::AsyncWriteExt, net::TcpStream, task::JoinHandle};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, tungstenite::Message};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -86,6 +86,16 @@ impl Polling {
         let answer = self.get().await;
         assert_eq!(answer.status(), StatusCode::OK);
         answer.text().await.unwrap().split(SEPARATOR).map(ToOwned::to_owned).collect()
+    }
+
+    /// Polls, and resets the connection after a while.
+    pub(super) async fn poll_and_hang_up(&self, after: Duration) {
+        let (host, path) = self.url.strip_prefix("http://").unwrap().split_once('/').unwrap();
+        let mut stream = TcpStream::connect(host).await.unwrap();
+        let request = format!("GET /{path} HTTP/1.1\r\nhost: {host}\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        tokio::time::sleep(after).await;
+        stream.set_zero_linger().unwrap();
     }
 
     pub(super) async fn post(&self, body: impl Into<reqwest::Body>) -> StatusCode {

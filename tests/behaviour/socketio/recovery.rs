@@ -3,7 +3,10 @@
 use serde_json::{Value, json};
 use sqlx::Executor;
 
-use super::socket::Socket;
+use super::{
+    raw::Websocket,
+    socket::{Socket, url},
+};
 use crate::support::{api::Api, database::Database, service::Service, socket::assert_contiguous};
 
 async fn start() -> (Database, Service, Api) {
@@ -199,4 +202,31 @@ async fn a_node_that_stops_lets_its_sockets_go_on_elsewhere() {
     let mut socket = socket.reconnect(&other).await;
     socket.expect("session_status").await;
     socket.assert_silent().await;
+}
+
+#[tokio::test]
+async fn while_the_log_cannot_be_read_clients_are_sent_to_try_again() {
+    let (database, service, api) = start().await;
+    let (session, _) = ended(&api).await;
+    let socket = interrupted(&service, &session, 4).await;
+    let auth = socket.auth();
+    drop(socket);
+    let mut owner = database.connect().await;
+    owner.execute("alter table coursestream.sessions rename to away").await.unwrap();
+
+    // Told that it was recovered, it would not join again; told that it was not, it would begin anew.
+    let (mut waiting, _) = Websocket::open(&url(&service)).await;
+    waiting.send(&format!("40{auth}")).await;
+    assert_eq!(waiting.next().await, None);
+    // Existing clients join when they connect, and at no other time.
+    let mut joining = Socket::connect(&service).await;
+    joining.join(&session).await;
+    assert_eq!(joining.expect("session_error").await["code"], "internal");
+    assert!(joining.next().await.is_none());
+
+    owner.execute("alter table coursestream.away rename to sessions").await.unwrap();
+    let mut socket = Socket::connect_with(&service, &auth).await;
+    assert_eq!(socket.pid, auth["pid"].as_str().unwrap());
+    socket.expect("session_status").await;
+    assert_contiguous(&socket.until_complete().await, 5);
 }

@@ -1,7 +1,8 @@
 //! HTTP long-polling: the client's GET waits for packets, its POST brings some.
 //!
-//! hyper drops a handler whose client has hung up. What it had taken or read is lost then, so the session ends with it
-//! (see [`session::Begun`](super::session::Begun)) and the client begins anew.
+//! A handler is dropped when its client has hung up. What it had taken or read is lost then, so the session ends with it (see
+//! `session::turns`) and the client begins anew. poem drops it on a reset only: after an orderly close
+//! it lets the handler run on, and the session ends with its heartbeat.
 
 use poem::{Body, Response, error::ReadBodyError, http::header};
 
