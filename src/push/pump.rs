@@ -6,7 +6,7 @@ use futures_util::{Stream, StreamExt, stream};
 use tokio_stream::StreamMap;
 
 use crate::{
-    event::{EventType, Offset, SessionId},
+    event::{EventType, SessionId},
     feed::{Chunk, Feed, JoinError, Subscription},
     projection::Status,
     store::{SessionHead, StoreError},
@@ -26,8 +26,6 @@ const REPLAY_AGE: Duration = Duration::from_secs(30);
 type Chunks = Pin<Box<dyn Stream<Item = Chunk> + Send>>;
 
 struct Joined {
-    /// The offset of the last frame that was yielded.
-    position: Offset,
     /// The status that the client was last told.
     told: Status,
 }
@@ -80,8 +78,7 @@ impl Pump {
         }
         let (head, subscription) =
             self.feed.join(session_id, last_seen).await.map_err(|refusal| refused(session_id, &refusal))?;
-        let position = subscription.cursor();
-        self.joined.insert(session_id, Joined { position, told: head.status() });
+        self.joined.insert(session_id, Joined { told: head.status() });
         self.chunks.insert(session_id, chunks(subscription));
         Ok(status(&head))
     }
@@ -121,11 +118,6 @@ impl Pump {
         self.chunks.remove(&session_id);
     }
 
-    /// How far the client was served, for every joined session.
-    pub fn positions(&self) -> impl Iterator<Item = (SessionId, Offset)> {
-        self.joined.iter().map(|(session_id, joined)| (*session_id, joined.position))
-    }
-
     /// What comes next, from whichever session has something. Waits for ever while none has. Dropping the future loses
     /// nothing.
     pub async fn next(&mut self) -> Delivery {
@@ -147,7 +139,6 @@ impl Pump {
         measure(&chunk);
         let mut items = Vec::with_capacity(chunk.len() + 1);
         for frame in chunk {
-            joined.position = frame.offset();
             let news = status_after(&frame).filter(|status| joined.is_news(*status));
             let last_offset = frame.offset();
             items.push(Outgoing::Frame(frame));
