@@ -57,7 +57,7 @@ impl Application for Echo {
 
     async fn connect(&mut self, namespace: &str, auth: Map<String, Value>) -> Admission {
         if !matches!(namespace, "/" | "/custom") {
-            return Admission::Refused("Invalid namespace".into());
+            return Admission::Refused { message: "Invalid namespace".into(), data: None };
         }
         self.greetings = auth;
         Admission::Accepted(Map::new())

@@ -1,12 +1,20 @@
-//! Settings: a struct per section. Every flag has an environment twin; secrets come from the environment alone and show
-//! in no help, error or `Debug` output.
+//! Settings: a struct per section. Every flag has an environment twin; secrets come from the environment or from files and
+//! show in no help, error or `Debug` output.
+
+mod doors;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, ValueEnum};
 
+pub use doors::{AuthArgs, Limit, LimitArgs, Secret, secret};
+
 /// `150ms`, `2s`, `5m`, `1h`, `30d`.
-fn duration(text: &str) -> Result<Duration, String> {
+///
+/// # Errors
+///
+/// In words for the person at the terminal.
+pub fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|error| format!("{error}; write it like 150ms, 2s, 5m, 1h or 30d"))
 }
 
@@ -21,12 +29,12 @@ fn duration_from_a_second(text: &str) -> Result<Duration, String> {
 pub struct DatabaseArgs {
     /// A PostgreSQL 15 or newer to use; unset, a private one is run under --data-dir
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
-    pub database_url: Option<String>,
+    pub database_url: Option<Secret>,
 
     /// A direct URL to the same database for LISTEN and the append lanes, where --database-url leads through a pooler in
     /// transaction mode
     #[arg(long, env = "COURSESTREAM_LISTEN_DATABASE_URL", hide_env_values = true, value_name = "URL")]
-    pub listen_database_url: Option<String>,
+    pub listen_database_url: Option<Secret>,
 
     /// Where the private PostgreSQL keeps its files
     #[arg(long, env = "COURSESTREAM_DATA_DIR", default_value = ".coursestream", value_name = "DIR")]
@@ -75,7 +83,11 @@ pub struct ModelArgs {
     #[arg(long, env = "OPENAI_BASE_URL", default_value = "https://api.openai.com/v1", value_name = "URL")]
     pub openai_base_url: String,
 
-    /// The model to ask. The key comes from OPENAI_API_KEY; servers of one's own often need none
+    /// A file with the key of the model server; or OPENAI_API_KEY holds the key itself. Servers of one's own often need none
+    #[arg(long, env = "OPENAI_API_KEY_FILE", value_name = "FILE")]
+    pub openai_api_key_file: Option<PathBuf>,
+
+    /// The model to ask
     #[arg(long, env = "OPENAI_MODEL", default_value = "gpt-5-mini", value_name = "MODEL")]
     pub openai_model: String,
 
@@ -175,6 +187,10 @@ pub struct LogArgs {
 pub struct ServeArgs {
     #[command(flatten)]
     pub http: HttpArgs,
+    #[command(flatten)]
+    pub auth: AuthArgs,
+    #[command(flatten)]
+    pub limits: LimitArgs,
     #[command(flatten)]
     pub database: DatabaseArgs,
     #[command(flatten)]

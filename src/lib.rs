@@ -21,6 +21,8 @@
 //! jobs         chores on a schedule
 //! generation   runs: start, cancel, claim; the workflow as a fold (pure); prompts; log capture
 //! feed         tails, shared recent frames, subscriptions; listener, notifier, sweep
+//! limits       how much one caller may have at a time and per second
+//! auth         who asks, and what he may do; its pure parts (principals, keys, policy) are known below, too
 //! store        all SQL: append, read, sessions, leases, courses, partitions
 //! projection   the fold of events to a session's state (pure)
 //! event        SessionId, Offset, Event, Draft (pure)
@@ -50,10 +52,11 @@
 //! # Finding your room
 //!
 //! A new frame field → [`wire`]; an endpoint → [`http`]; a kind of event → [`event`], then whatever the compiler names; a column
-//! → a migration and [`store`]; a model vendor → [`provider`]; a chore → [`jobs`]; a client sees stale data → [`feed`];
+//! → a migration and [`store`]; who may do what → [`auth::policy`]; a model vendor → [`provider`]; a chore → [`jobs`]; a client sees stale data → [`feed`];
 //! connections drop → [`push`].
 
 pub mod app;
+pub mod auth;
 pub mod cli;
 pub mod config;
 pub mod course;
@@ -62,6 +65,7 @@ pub mod feed;
 pub mod generation;
 pub mod http;
 pub mod jobs;
+pub mod limits;
 pub mod postgres;
 pub mod projection;
 pub mod provider;

@@ -39,11 +39,11 @@ impl Database {
     /// In words that say what to do.
     pub async fn open(args: &DatabaseArgs) -> anyhow::Result<Self> {
         let (connect, cluster) = match &args.database_url {
-            Some(url) => (parse(url).context("DATABASE_URL")?, None),
+            Some(url) => (parse(url.expose()).context("DATABASE_URL")?, None),
             None => private(&args.data_dir).await?,
         };
         let direct = match &args.listen_database_url {
-            Some(url) => parse(url).context("--listen-database-url")?,
+            Some(url) => parse(url.expose()).context("--listen-database-url")?,
             None => connect.clone(),
         };
         let place = describe(&connect);

@@ -2,11 +2,6 @@
 
 use std::{io, net::SocketAddr, time::Duration};
 
-use poem::{
-    http::uri::Scheme,
-    listener::Acceptor,
-    web::{LocalAddr, RemoteAddr},
-};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 /// Connections that wait to be accepted: a reconnection storm overflows the usual 128, and an overflow costs a client a
@@ -39,26 +34,21 @@ impl TcpAcceptor {
     pub(super) const fn address(&self) -> SocketAddr {
         self.address
     }
-}
 
-impl Acceptor for TcpAcceptor {
-    type Io = TcpStream;
-
-    fn local_addr(&self) -> Vec<LocalAddr> {
-        vec![LocalAddr(self.address.into())]
-    }
-
-    async fn accept(&mut self) -> io::Result<(Self::Io, LocalAddr, RemoteAddr, Scheme)> {
-        match self.listener.accept().await {
-            Ok((stream, remote)) => {
-                // Frames are small and each matters at once.
-                stream.set_nodelay(true)?;
-                Ok((stream, LocalAddr(self.address.into()), RemoteAddr(remote.into()), Scheme::HTTP))
-            }
-            Err(error) => {
-                tracing::warn!(%error, "a connection could not be accepted");
-                tokio::time::sleep(ERROR_PAUSE).await;
-                Err(error)
+    /// The next connection. Errors are logged, and waited out.
+    pub(super) async fn accept(&self) -> (TcpStream, SocketAddr) {
+        loop {
+            match self.listener.accept().await {
+                Ok((stream, remote)) => {
+                    // Frames are small and each matters at once.
+                    if stream.set_nodelay(true).is_ok() {
+                        return (stream, remote);
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(ERROR_PAUSE).await;
+                }
             }
         }
     }

@@ -2,11 +2,12 @@
 
 mod database;
 mod listen;
+mod server;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::{Context, bail};
-use poem::{Route, Server};
+use poem::Route;
 use poem_openapi::{OpenApi, OpenApiService};
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -16,16 +17,20 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
 use crate::{
-    config::{ModelArgs, ProviderKind, ServeArgs},
+    auth::{Auth, ticket::Tickets},
+    config::{ModelArgs, ProviderKind, ServeArgs, secret},
     feed::{Feed, ListenerOptions},
     generation::{Captures, Generation, Runner, RunnerOptions},
-    http::{self, AllowedOrigins, Http},
+    http::{self, AllowedOrigins, Bodies, Doors, Http},
     jobs::{self, JobOptions},
+    limits::{Limits, Source},
     provider::{Offline, OpenAi, OpenAiOptions, Provider},
     push::{self, Push},
     store::{Appender, Store},
     telemetry,
 };
+
+use server::ServerOptions;
 
 pub use database::Database;
 
@@ -45,6 +50,8 @@ pub async fn serve(args: ServeArgs) -> anyhow::Result<()> {
     let provider = provider(&args.model)?;
     let origins =
         AllowedOrigins::parse(&args.http.cors_origins, args.http.bind.ip().is_loopback()).context("--cors-origin")?;
+    let doors = args.auth.options()?;
+    check_doors(&args, doors.is_some())?;
     let mut terminated = signal(SignalKind::terminate())?;
     let mut interrupted = signal(SignalKind::interrupt())?;
 
@@ -64,9 +71,24 @@ pub async fn serve(args: ServeArgs) -> anyhow::Result<()> {
     let generation = Generation::new(store.clone(), appender.clone(), node, args.runs.max_queued);
     let runner = Runner::new(generation.clone(), feed.clone(), provider, captures, runner_options(&args));
 
+    let auth = match doors {
+        Some(options) => Auth::required(options, store.clone())?,
+        None => Auth::open(),
+    };
+    let limits = Limits::new(&args.limits, auth.is_open());
+    let secret = store.find_or_create_secret("stream_ticket", &rand::random()).await?;
+    let tickets = Tickets::new(&secret, args.auth.ticket_ttl);
+
     // What stops first and what last: see `Shutdown`.
     let shutdown = Shutdown::default();
-    let push = Push { feed: feed.clone(), connections: TaskTracker::new(), shutdown: shutdown.connections.clone() };
+    let push = Push {
+        feed: feed.clone(),
+        auth: auth.clone(),
+        limits: limits.clone(),
+        tickets: tickets.clone(),
+        connections: TaskTracker::new(),
+        shutdown: shutdown.connections.clone(),
+    };
     let http = Http {
         store: store.clone(),
         feed: feed.clone(),
@@ -82,7 +104,14 @@ pub async fn serve(args: ServeArgs) -> anyhow::Result<()> {
     let acceptor = listen::bind(args.http.bind)?;
     let address = acceptor.address();
     let keys = recovery_keys(&store).await?;
-    let endpoint = endpoint(http, push.clone(), keys, origins);
+    let source = Source::new(&args.limits.trusted_proxies);
+    let doors = Doors { auth: auth.clone(), limits: limits.clone(), tickets, source: source.clone() };
+    let bodies = Bodies {
+        limits: limits.clone(),
+        bytes_max: usize::try_from(args.limits.body_bytes_max)?,
+        timeout: args.limits.body_timeout,
+    };
+    let endpoint = endpoint(http, push.clone(), keys, doors, bodies, origins);
 
     let mut roots = JoinSet::new();
     roots.spawn(named("runs", runner.run(shutdown.runs.clone())));
@@ -103,17 +132,10 @@ pub async fn serve(args: ServeArgs) -> anyhow::Result<()> {
             tracing::error!(%error, "the scheduler failed");
         }
     }));
-    let stop_serving = shutdown.http.clone();
-    let server = Server::new_with_acceptor(acceptor).run_with_graceful_shutdown(
-        endpoint,
-        async move { stop_serving.cancelled().await },
-        Some(DRAIN_MAX),
-    );
-    roots.spawn(named("http", async move {
-        if let Err(error) = server.await {
-            tracing::error!(%error, "the HTTP server failed");
-        }
-    }));
+    roots.spawn(named("keys", auth.run(shutdown.log.clone())));
+    roots.spawn(named("limits", limits.clone().run(shutdown.log.clone())));
+    let server = ServerOptions { limits, source, header_timeout: args.limits.header_timeout, drain: DRAIN_MAX };
+    roots.spawn(named("http", server::run(acceptor, endpoint, server, shutdown.http.clone())));
 
     let database = database.keep_running();
     announce(address);
@@ -132,6 +154,18 @@ pub async fn serve(args: ServeArgs) -> anyhow::Result<()> {
         Some(Some(Err(error))) => Err(error).context("a part of the node failed"),
         Some(None) => bail!("the node has no parts"),
     }
+}
+
+/// An open service is for whoever is on its machine.
+fn check_doors(args: &ServeArgs, is_closed: bool) -> anyhow::Result<()> {
+    let bind = args.http.bind;
+    if is_closed || args.auth.insecure_open || bind.ip().to_canonical().is_loopback() {
+        return Ok(());
+    }
+    bail!(
+        "--bind: {bind} can be reached from other machines, and nobody is asked who he is: configure --jwks-url, \
+        --jwt-secret-file or --api-keys, bind to 127.0.0.1, or say --insecure-open"
+    )
 }
 
 /// The line that scripts and tests wait for.
@@ -171,7 +205,7 @@ impl Shutdown {
         let _ = tokio::time::timeout(DRAIN_MAX, push.connections.wait()).await;
         wait_for(roots, &["http"]).await;
         self.log.cancel();
-        wait_for(roots, &["notifier", "sweep", "listener", "metrics"]).await;
+        wait_for(roots, &["notifier", "sweep", "listener", "metrics", "keys", "limits"]).await;
         roots.shutdown().await;
         // Their senders went with the parts above; what was queued is written.
         let _ = tokio::time::timeout(DRAIN_MAX, async { while lanes.join_next().await.is_some() {} }).await;
@@ -218,12 +252,12 @@ fn runner_options(args: &ServeArgs) -> RunnerOptions {
 
 /// The provider that was asked for; without a word, `openai` where there is a key.
 fn provider(args: &ModelArgs) -> anyhow::Result<Arc<dyn Provider>> {
-    let key = std::env::var("OPENAI_API_KEY").ok().filter(|key| !key.trim().is_empty());
+    let key = secret("OPENAI_API_KEY", args.openai_api_key_file.as_ref())?;
     let kind = args.provider.unwrap_or(if key.is_some() { ProviderKind::Openai } else { ProviderKind::Offline });
     Ok(match kind {
         ProviderKind::Offline => Arc::new(Offline::new(args.offline_pace)),
         ProviderKind::Openai => Arc::new(OpenAi::new(OpenAiOptions {
-            api_key: key.map(Into::into),
+            api_key: key,
             base_url: args.openai_base_url.clone(),
             model: args.openai_model.clone(),
             call_timeout: args.call_timeout,
@@ -242,11 +276,13 @@ fn endpoint(
     http: Http,
     push: Push,
     keys: push::socketio::recovery::Keys,
+    doors: Doors,
+    bodies: Bodies,
     origins: AllowedOrigins,
-) -> impl poem::IntoEndpoint {
+) -> impl poem::IntoEndpoint<Endpoint: 'static> {
     let socketio = push::socketio::endpoint(push.clone(), keys);
     let transports = Route::new().at("/ws", push::websocket::route(push.clone())).at("/socket.io/", socketio);
-    http::routes(transports, service(http, push), origins)
+    http::routes(transports, service(http, push), doors, bodies, origins)
 }
 
 fn service(http: Http, push: Push) -> OpenApiService<impl OpenApi, ()> {
@@ -260,7 +296,14 @@ pub fn openapi_document() -> String {
     let feed = Feed::new(store.clone(), Uuid::nil());
     let appender = Appender::idle();
     let generation = Generation::new(store.clone(), appender.clone(), Uuid::nil(), 0);
-    let push = Push { feed: feed.clone(), connections: TaskTracker::new(), shutdown: CancellationToken::new() };
+    let push = Push {
+        feed: feed.clone(),
+        auth: Auth::open(),
+        limits: Limits::none(),
+        tickets: Tickets::new(&Vec::new().into(), Duration::ZERO),
+        connections: TaskTracker::new(),
+        shutdown: CancellationToken::new(),
+    };
     let http =
         Http { store, feed, generation, appender, metrics: Arc::new(String::new), stopping: CancellationToken::new() };
     http::document(&service(http, push))

@@ -1,12 +1,16 @@
-//! Where a server is, and the URL of each thing that the client commands ask it for. Pure.
+//! Where a server is, who one is there, and the URL of each thing that the client commands ask it for.
 //!
 //! A server may sit below a path (`https://example.org/courses`): every URL keeps that prefix.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, path::PathBuf, str::FromStr};
 
-use reqwest::Url;
+use reqwest::{Url, header::HeaderValue};
+use secrecy::{ExposeSecret, SecretString};
 
-use crate::event::{Offset, SessionId};
+use crate::{
+    config::secret,
+    event::{Offset, SessionId},
+};
 
 /// What `--server` means where neither the flag nor the environment names a server.
 pub const DEFAULT_SERVER: &str = "http://127.0.0.1:8080";
@@ -16,12 +20,31 @@ pub const DEFAULT_SERVER: &str = "http://127.0.0.1:8080";
 pub struct ServerArg {
     /// Base URL of the server, http:// or https://
     #[arg(long, value_name = "URL", env = "COURSESTREAM_SERVER", default_value = DEFAULT_SERVER)]
-    pub server: ServerAddress,
+    server: ServerAddress,
+
+    /// A file with the token or API key to show to the server; or COURSESTREAM_TOKEN holds it
+    #[arg(long, value_name = "FILE", env = "COURSESTREAM_TOKEN_FILE")]
+    token_file: Option<PathBuf>,
 }
 
-/// The base URL of a server: `http` or `https`, with a host, and nothing after its path.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ServerAddress(Url);
+impl ServerArg {
+    /// The server, and what to show to it.
+    ///
+    /// # Errors
+    ///
+    /// Where the token's file cannot be read.
+    pub fn resolve(self) -> anyhow::Result<ServerAddress> {
+        let token = secret("COURSESTREAM_TOKEN", self.token_file.as_ref())?;
+        Ok(self.server.with_token(token))
+    }
+}
+
+/// The base URL of a server: `http` or `https`, with a host, and nothing after its path; and who one is there.
+#[derive(Clone, Debug)]
+pub struct ServerAddress {
+    url: Url,
+    token: Option<SecretString>,
+}
 
 /// The text is no address of a server.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +58,19 @@ pub enum AddressError {
 }
 
 impl ServerAddress {
+    #[must_use]
+    pub fn with_token(self, token: Option<SecretString>) -> Self {
+        Self { token, ..self }
+    }
+
+    /// `Authorization`, where there is a token.
+    #[must_use]
+    pub fn authorization(&self) -> Option<HeaderValue> {
+        let mut value = HeaderValue::try_from(format!("Bearer {}", self.token.as_ref()?.expose_secret())).ok()?;
+        value.set_sensitive(true);
+        Some(value)
+    }
+
     /// The native WebSocket: `ws` for `http`, `wss` for `https`.
     #[must_use]
     pub fn websocket(&self) -> String {
@@ -92,14 +128,14 @@ impl FromStr for ServerAddress {
         if url.query().is_some() || url.fragment().is_some() {
             return Err(AddressError::Trailing);
         }
-        Ok(Self(url))
+        Ok(Self { url, token: None })
     }
 }
 
 /// Without a trailing slash.
 impl fmt::Display for ServerAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0.as_str().trim_end_matches('/'))
+        f.write_str(self.url.as_str().trim_end_matches('/'))
     }
 }
 

@@ -7,7 +7,7 @@ use backon::{ExponentialBuilder, Retryable};
 use chrono::{DateTime, Utc};
 use reqwest::{
     RequestBuilder, StatusCode,
-    header::{HeaderMap, RETRY_AFTER},
+    header::{AUTHORIZATION, HeaderMap, RETRY_AFTER},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use uuid::Uuid;
@@ -88,7 +88,9 @@ impl Api {
     pub fn new(server: ServerAddress, backoff_min: Duration) -> reqwest::Result<Self> {
         // reqwest is built without a crypto provider of its own. The error says that one is installed already.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder().connect_timeout(CONNECT_WITHIN).timeout(ANSWER_WITHIN).build()?;
+        let headers = server.authorization().map(|token| (AUTHORIZATION, token)).into_iter().collect();
+        let http = reqwest::Client::builder().default_headers(headers);
+        let http = http.connect_timeout(CONNECT_WITHIN).timeout(ANSWER_WITHIN).build()?;
         let backoff = ExponentialBuilder::new()
             .with_min_delay(backoff_min)
             .with_max_delay(Duration::from_secs(10).max(backoff_min))

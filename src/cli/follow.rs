@@ -14,7 +14,11 @@ use tokio::{
 };
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, connect_async,
-    tungstenite::{self, Message, http::StatusCode},
+    tungstenite::{
+        self, Message,
+        client::IntoClientRequest,
+        http::{HeaderValue, StatusCode, header::AUTHORIZATION},
+    },
 };
 
 use self::{
@@ -70,6 +74,7 @@ pub fn follow(
 ) -> impl Stream<Item = Result<Item, FollowError>> + Send + use<> {
     let follower = Follower {
         url: server.websocket(),
+        authorization: server.authorization(),
         position: Position::after(session, last_seen),
         backoff: patience.backoff(),
         patience,
@@ -98,6 +103,7 @@ enum ConnectError {
 
 struct Follower {
     url: String,
+    authorization: Option<HeaderValue>,
     position: Position,
     patience: Patience,
     backoff: ExponentialBackoff,
@@ -161,7 +167,11 @@ impl Follower {
 
     async fn connect(&self) -> Result<Socket, ConnectError> {
         let opening = async {
-            let (mut socket, _) = connect_async(&self.url).await?;
+            let mut request = self.url.as_str().into_client_request()?;
+            if let Some(token) = &self.authorization {
+                request.headers_mut().insert(AUTHORIZATION, token.clone());
+            }
+            let (mut socket, _) = connect_async(request).await?;
             let join = join_frame(self.position.session(), self.position.last_seen());
             socket.send(Message::text(join)).await?;
             Ok(socket)

@@ -66,7 +66,7 @@ fn topic(text: &str) -> Result<String, String> {
 ///
 /// Where the HTTP client cannot be built. What goes wrong later is told on stderr and in the exit code.
 pub async fn run(args: GenerateArgs) -> anyhow::Result<ExitCode> {
-    let api = Api::new(args.server.server, Duration::from_millis(250))?;
+    let api = Api::new(args.server.resolve()?, Duration::from_millis(250))?;
     let request = RunRequest { course_topic: args.topic, search_web: args.search_web, user_id: args.user_id };
     let mut interrupt = pin!(interrupt());
     let screen = Screen::open();

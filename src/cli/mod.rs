@@ -1,10 +1,11 @@
-//! The commands. `serve`, `migrate`, `prune` and `rebuild` work on the database; `generate` and `tail` talk to a server, as
+//! The commands. `serve`, `migrate`, `keys`, `prune` and `rebuild` work on the database; `generate` and `tail` talk to a server, as
 //! any other client does.
 
 pub mod address;
 pub mod api;
 pub mod follow;
 pub mod generate;
+pub mod keys;
 pub mod line;
 pub mod maintain;
 pub mod tail;
@@ -38,6 +39,8 @@ pub enum Command {
     Openapi,
     /// Bring the database's schema up to date
     Migrate(maintain::MigrateArgs),
+    /// Make, list and revoke API keys
+    Keys(keys::KeysArgs),
     /// Expire sessions, archive and drop partitions: one pass now
     Prune(maintain::PruneArgs),
     /// Rebuild the projections from the events, or with --check only compare them
@@ -59,6 +62,7 @@ impl Command {
                 print!("{}", app::openapi_document());
                 Ok(ExitCode::SUCCESS)
             }
+            Self::Keys(args) => keys::run(args).await,
             Self::Migrate(args) => maintain::migrate(args).await,
             Self::Prune(args) => maintain::prune(args).await,
             Self::Rebuild(args) => maintain::rebuild(args).await,

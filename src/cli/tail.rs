@@ -50,7 +50,7 @@ pub struct TailArgs {
 ///
 /// Where the HTTP client cannot be built. What goes wrong later is told on stderr and in the exit code.
 pub async fn run(args: TailArgs) -> anyhow::Result<ExitCode> {
-    let api = Api::new(args.server.server.clone(), Duration::from_millis(250))?;
+    let api = Api::new(args.server.clone().resolve()?, Duration::from_millis(250))?;
     let mut tail =
         Tail { api, session: args.session, printed: Offset::new(args.after), json: args.json, out: io::stdout() };
     match tail.print(Patience::default()).await {

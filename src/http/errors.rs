@@ -27,6 +27,19 @@ pub(super) async fn unify<E: Endpoint>(next: Arc<E>, request: Request) -> poem::
     }
 }
 
+/// An answer in the form of the path that was asked for.
+pub(super) fn answer(request: &Request, problem: &Problem) -> Response {
+    let is_drop_in = request.original_uri().path().starts_with(DROP_IN);
+    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let body = if is_drop_in {
+        json!({"success": false, "error": problem.detail})
+    } else {
+        serde_json::to_value(problem).unwrap_or_default()
+    };
+    let content_type = if is_drop_in { "application/json; charset=utf-8" } else { "application/problem+json" };
+    Response::builder().status(status).content_type(content_type).body(body.to_string())
+}
+
 fn form(error: &Error, is_drop_in: bool) -> Response {
     let status = error.status();
     let code = code_of(status);

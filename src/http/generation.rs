@@ -253,7 +253,7 @@ impl GenerationApi {
     /// Newest first, at most 10,000.
     #[oai(path = "/sessions", method = "get", operation_id = "listGenerations")]
     async fn sessions(&self) -> ListAnswer {
-        match self.http.store.list_unexpired(LIST_MAX).await {
+        match self.http.store.list_unexpired(None, LIST_MAX).await {
             Ok(heads) => ListAnswer::Found(Json(StatusOfAll {
                 success: true,
                 sessions: heads.iter().map(ListedSession::from).collect(),

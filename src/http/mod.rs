@@ -7,6 +7,7 @@
 mod allow;
 mod body;
 mod courses;
+mod doors;
 mod errors;
 mod generation;
 mod health;
@@ -28,6 +29,8 @@ use crate::{
     store::{Appender, Store},
 };
 
+pub use body::Bodies;
+pub use doors::Doors;
 pub use health::Metrics;
 pub use origin::AllowedOrigins;
 
@@ -72,8 +75,10 @@ pub fn document<T: OpenApi>(service: &OpenApiService<T, ()>) -> String {
 pub fn routes<T: OpenApi + 'static>(
     transports: Route,
     service: OpenApiService<T, ()>,
+    doors: Doors,
+    bodies: Bodies,
     origins: AllowedOrigins,
-) -> impl IntoEndpoint<Endpoint = impl Endpoint> {
+) -> impl IntoEndpoint<Endpoint = impl Endpoint + 'static> {
     let document = document(&service);
     let methods = allow::Methods::of(&document);
     let document = make_sync(move |_| Response::builder().content_type("application/json").body(document.clone()));
@@ -81,9 +86,10 @@ pub fn routes<T: OpenApi + 'static>(
         .at("/openapi.json", poem::get(document))
         .nest("/docs", service.swagger_ui())
         // Transports bound what they read themselves.
-        .nest("/", service.into_endpoint().around(body::bound));
+        .nest("/", service.into_endpoint().around(move |next, request| body::bound(next, request, bodies.clone())));
     let routes = routes
         .around(ui::root)
+        .around(move |next, request| doors::guard(next, request, doors.clone()))
         // Inside, so that errors carry the headers of their origin, and outside, for the refusal of an origin.
         .around(errors::unify)
         .around(move |next, request| allow::say(next, request, methods.clone()));

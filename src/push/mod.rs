@@ -3,27 +3,75 @@
 //! Every connection owns a [`Pump`]: the sessions it has joined, a cursor for each. A transport takes what the pump
 //! yields, encodes it and waits until the peer took it; only then does it ask for more. So a slow client falls behind in
 //! the log, not in a queue here. Nothing in this room appends.
+//!
+//! The pump also asks who is on the connection, at each join and for as long as it lasts: no transport can forget to.
 
+mod access;
 mod pump;
+mod refusal;
 pub mod socketio;
 pub mod sse;
 mod upgrade;
 pub mod websocket;
 
+use std::net::{IpAddr, Ipv4Addr};
+
+use poem::Request;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::feed::Feed;
+use crate::{
+    auth::{Auth, Caller, ticket::Tickets},
+    feed::Feed,
+    limits::{Busy, Limits},
+};
 
-pub use pump::{Delivery, Outgoing, Pump};
+pub use access::{Access, Change};
+pub use pump::{Delivery, Outgoing, Pump, Turn};
 
 /// What every connection needs. Cheap to clone.
 #[derive(Clone)]
 pub struct Push {
     pub feed: Feed,
+    pub auth: Auth,
+    pub limits: Limits,
+    pub tickets: Tickets,
     /// Every connection runs in here.
     pub connections: TaskTracker,
     /// Cancelled when the node shuts down: connections tell their peers to come back, and end.
     pub shutdown: CancellationToken,
+}
+
+impl Push {
+    /// The sessions of a new connection: none yet.
+    ///
+    /// # Errors
+    ///
+    /// [`Busy`] where its caller has too many connections.
+    fn pump(&self, caller: &Caller) -> Result<Pump, Busy> {
+        let access = Access::new(self.auth.clone(), self.limits.clone(), caller)?;
+        Ok(Pump::new(self.feed.clone(), access))
+    }
+}
+
+/// Who asks: what was found out before the request got here.
+fn caller(request: &Request) -> Caller {
+    let nobody = || Caller { address: Ipv4Addr::UNSPECIFIED.into(), granted: None };
+    request.extensions().get::<Caller>().cloned().unwrap_or_else(nobody)
+}
+
+/// Makes a client that sends much wait, by not reading on.
+#[derive(Clone)]
+struct Meter {
+    limits: Limits,
+    address: IpAddr,
+}
+
+impl Meter {
+    async fn take(&self, bytes: usize) {
+        if let Err(busy) = self.limits.bytes_from(self.address, bytes) {
+            tokio::time::sleep(busy.retry_after).await;
+        }
+    }
 }
 
 /// Counts a connection for as long as it lives.

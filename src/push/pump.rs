@@ -5,9 +5,11 @@ use std::{collections::HashMap, pin::Pin, sync::Arc, time::Duration};
 use futures_util::{Stream, StreamExt, stream};
 use tokio_stream::StreamMap;
 
+use super::{Access, Change};
 use crate::{
     event::{EventType, SessionId},
     feed::{Chunk, Feed, JoinError, Subscription},
+    limits::Held,
     projection::Status,
     store::{SessionHead, StoreError},
     wire::{ErrorCode, Frame, Join, ServerEvent},
@@ -28,6 +30,7 @@ type Chunks = Pin<Box<dyn Stream<Item = Chunk> + Send>>;
 struct Joined {
     /// The status that the client was last told.
     told: Status,
+    _held: Held,
 }
 
 /// Something to send.
@@ -44,17 +47,40 @@ pub struct Delivery {
     pub items: Vec<Outgoing>,
 }
 
+/// What comes next.
+#[derive(Debug)]
+pub enum Turn {
+    Delivery(Delivery),
+    Change(Change),
+}
+
 /// Merges the joined sessions of one connection.
 pub struct Pump {
     feed: Feed,
+    access: Access,
     joined: HashMap<SessionId, Joined>,
     chunks: StreamMap<SessionId, Chunks>,
 }
 
 impl Pump {
     #[must_use]
-    pub fn new(feed: Feed) -> Self {
-        Self { feed, joined: HashMap::new(), chunks: StreamMap::new() }
+    pub fn new(feed: Feed, access: Access) -> Self {
+        Self { feed, access, joined: HashMap::new(), chunks: StreamMap::new() }
+    }
+
+    /// Who is on the connection.
+    #[must_use]
+    pub const fn access(&self) -> &Access {
+        &self.access
+    }
+
+    /// Takes a token from the client, and returns what to send.
+    ///
+    /// # Errors
+    ///
+    /// The `session_error` to send.
+    pub async fn authenticate(&mut self, token: &str) -> Result<ServerEvent, ServerEvent> {
+        self.access.authenticate(token).await
     }
 
     /// Joins a session and returns the `session_status` to send before anything else of it. Joining again changes
@@ -65,6 +91,8 @@ impl Pump {
     /// The `session_error` to send. An earlier join of the session stands.
     pub async fn join(&mut self, join: Join) -> Result<ServerEvent, ServerEvent> {
         let Join { session_id, last_seen } = join;
+        self.access.slow_down().await;
+        self.access.check(session_id)?;
         let is_joined = self.joined.contains_key(&session_id);
         if is_joined && last_seen.is_none() {
             return self.status_again(session_id).await;
@@ -76,9 +104,12 @@ impl Pump {
                 format!("a connection may join {SESSIONS_MAX} sessions at a time"),
             ));
         }
+        // Whoever has joined a session was let in to it.
+        let held = if is_joined { Held::default() } else { self.access.may_follow(&self.feed, session_id).await? };
         let (head, subscription) =
             self.feed.join(session_id, last_seen).await.map_err(|refusal| refused(session_id, &refusal))?;
-        self.joined.insert(session_id, Joined { told: head.status() });
+        let joined = self.joined.entry(session_id).or_insert(Joined { told: head.status(), _held: held });
+        joined.told = head.status();
         self.chunks.insert(session_id, chunks(subscription));
         Ok(status(&head))
     }
@@ -118,18 +149,25 @@ impl Pump {
         self.chunks.remove(&session_id);
     }
 
-    /// What comes next, from whichever session has something. Waits for ever while none has. Dropping the future loses
-    /// nothing.
-    pub async fn next(&mut self) -> Delivery {
+    /// What comes next: from whichever session has something, or about who is on the connection. Waits for ever while there
+    /// is nothing. Dropping the future loses nothing.
+    pub async fn next(&mut self) -> Turn {
         loop {
-            match self.chunks.next().await {
+            let is_granted = self.access.is_granted();
+            let next = tokio::select! {
+                // Nobody is served a moment longer than he may be.
+                biased;
+                change = self.access.change() => return Turn::Change(change),
+                next = self.chunks.next(), if is_granted => next,
+            };
+            match next {
                 Some((session_id, chunk)) => {
                     if let Some(delivery) = self.deliver(session_id, chunk) {
-                        return delivery;
+                        return Turn::Delivery(delivery);
                     }
                 }
                 // No session is joined, or all have ended; joins come through `&mut self`, after this future is dropped.
-                None => std::future::pending().await,
+                None => return Turn::Change(self.access.change().await),
             }
         }
     }

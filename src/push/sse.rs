@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{Stream, stream};
-use poem::{Body, IntoResponse, Response, http::header};
+use poem::{Body, IntoResponse, Request, Response, http::header};
 use poem_openapi::{
     ApiResponse, OpenApi,
     param::{Header, Path, Query},
@@ -17,10 +17,11 @@ use poem_openapi::{
 use tokio::time::{Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
-use super::{Gauge, Outgoing, Pump, Push};
+use super::{Change, Gauge, Outgoing, Pump, Push, Turn, caller};
 use crate::{
+    auth::Caller,
     event::{Offset, SessionId},
-    wire::{ErrorCode, Join, Problem, ServerEvent, Tag},
+    wire::{ErrorCode, Identity, Join, Problem, ServerEvent, Tag},
 };
 
 const HEARTBEAT_EVERY: Duration = Duration::from_secs(15);
@@ -83,6 +84,8 @@ impl SseApi {
     #[oai(path = "/sessions/:id/stream", method = "get", operation_id = "streamSession", tag = "Tag::Sessions")]
     async fn stream(
         &self,
+        request: &Request,
+        _identity: Identity,
         /// The session.
         id: Path<String>,
         /// The last-seen offset.
@@ -104,17 +107,22 @@ impl SseApi {
             Some(Some(last_seen)) => Some(last_seen),
             Some(None) => return refuse(ErrorCode::BadRequest, &format!("{name}: must be a whole number from 0")),
         };
-        self.follow(Join { session_id, last_seen }).await
+        self.follow(&caller(request), Join { session_id, last_seen }).await
     }
 }
 
 impl SseApi {
-    async fn follow(&self, join: Join) -> StreamAnswer {
-        let mut pump = Pump::new(self.push.feed.clone());
+    async fn follow(&self, caller: &Caller, join: Join) -> StreamAnswer {
+        let mut pump = match self.push.pump(caller) {
+            Ok(pump) => pump,
+            Err(busy) => return refuse(ErrorCode::TooManyRequests, &busy.to_string()),
+        };
         let status = match pump.join(join).await {
             Ok(status) => status,
             Err(ServerEvent::Error { code, message, .. }) => return refuse(code, &message),
-            Err(ServerEvent::Status { .. }) => unreachable!("a refusal is an error"),
+            Err(ServerEvent::Status { .. } | ServerEvent::Authenticated { .. }) => {
+                unreachable!("a refusal is an error")
+            }
         };
         let is_ended = matches!(&status, ServerEvent::Status { status, last_offset, .. }
             if status.is_ended() && join.last_seen == Some(*last_offset));
@@ -169,8 +177,16 @@ impl Following {
         tokio::select! {
             () = self.shutdown.cancelled() => None,
             _ = self.heartbeat.tick() => Some(Bytes::from_static(b": still here\n\n")),
-            delivery = self.pump.next() => {
+            turn = self.pump.next() => {
                 self.heartbeat.reset();
+                let delivery = match turn {
+                    Turn::Delivery(delivery) => delivery,
+                    // There is no way to send a fresh token here: the client opens another stream with it.
+                    Turn::Change(Change::Lapsed(told) | Change::Over(told)) => {
+                        self.is_over = true;
+                        return Some(told.sse().into());
+                    }
+                };
                 let mut bytes = Vec::new();
                 for item in &delivery.items {
                     match item {
@@ -202,6 +218,7 @@ fn refuse(code: ErrorCode, detail: &str) -> StreamAnswer {
         | ErrorCode::MethodNotAllowed
         | ErrorCode::PayloadTooLarge
         | ErrorCode::UnsupportedMediaType
+        | ErrorCode::TooManyRequests
         | ErrorCode::Unavailable => StreamAnswer::Unavailable(Json(Problem::new(ErrorCode::Unavailable, detail))),
     }
 }

@@ -3,7 +3,7 @@
 //! Why not poem's own extractor: it copies every text frame for every subscriber and fixes the buffers' sizes. Here a
 //! frame that was encoded once goes to all of them.
 
-use std::future::Future;
+use std::{future::Future, sync::Arc};
 
 use poem::{
     Request, Response, Upgraded,
@@ -17,6 +17,8 @@ use tokio_tungstenite::{
     },
 };
 use tokio_util::task::TaskTracker;
+
+use crate::limits::Held;
 
 pub(super) type Socket = WebSocketStream<Upgraded>;
 
@@ -35,6 +37,16 @@ pub(super) fn config(message_bytes_max: usize) -> WebSocketConfig {
         .max_frame_size(Some(message_bytes_max))
 }
 
+/// The one subprotocol that is spoken here (RFC 6455, section 1.9). A page that offers it may offer its token beside it, as
+/// `bearer.<token>`: the only header that it can fill.
+const SUBPROTOCOL: &str = "coursestream";
+
+/// The subprotocols that the client offers.
+pub(super) fn subprotocols(request: &Request) -> impl Iterator<Item = &str> {
+    let headers = request.headers().get_all(header::SEC_WEBSOCKET_PROTOCOL).into_iter();
+    headers.filter_map(|header| header.to_str().ok()).flat_map(|header| header.split(',')).map(str::trim)
+}
+
 /// Answers the handshake and runs `serve` on the socket, among `connections`.
 pub(super) fn upgrade<F, Fut>(
     connections: &TaskTracker,
@@ -48,17 +60,24 @@ where
 {
     let Some(key) = handshake_key(request) else { return refuse("this is a WebSocket endpoint") };
     let Ok(upgrade) = request.take_upgrade() else { return refuse("the connection cannot be upgraded") };
+    // What counts this connection goes on counting it.
+    let held = request.extensions().get::<Arc<Held>>().cloned();
     connections.spawn(async move {
+        let _held = held;
         if let Ok(upgraded) = upgrade.await {
             serve(WebSocketStream::from_raw_socket(upgraded, Role::Server, Some(config)).await).await;
         }
     });
-    Response::builder()
+    let response = Response::builder()
         .status(StatusCode::SWITCHING_PROTOCOLS)
         .header(header::CONNECTION, "upgrade")
         .header(header::UPGRADE, "websocket")
-        .header(header::SEC_WEBSOCKET_ACCEPT, derive_accept_key(key.as_bytes()))
-        .finish()
+        .header(header::SEC_WEBSOCKET_ACCEPT, derive_accept_key(key.as_bytes()));
+    if subprotocols(request).any(|protocol| protocol == SUBPROTOCOL) {
+        response.header(header::SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL).finish()
+    } else {
+        response.finish()
+    }
 }
 
 fn handshake_key(request: &Request) -> Option<&str> {

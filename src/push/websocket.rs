@@ -13,7 +13,7 @@ use futures_util::{
     future::BoxFuture,
     stream::{FuturesUnordered, SplitSink, SplitStream},
 };
-use poem::{RouteMethod, endpoint::make_sync};
+use poem::{Request, Response, RouteMethod, endpoint::make};
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::{
@@ -29,10 +29,14 @@ use tokio_tungstenite::tungstenite::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Gauge, Outgoing, Pump, Push,
+    Change, Gauge, Meter, Outgoing, Pump, Push, Turn, caller,
+    refusal::Refusal,
     upgrade::{self, Socket},
 };
-use crate::wire::{ErrorCode, Join, Leave, ServerEvent};
+use crate::{
+    auth::bearer,
+    wire::{Authenticate, ErrorCode, Join, Leave, ServerEvent},
+};
 
 /// The largest frame that a client may send.
 const CLIENT_FRAME_BYTES_MAX: usize = 64 << 10;
@@ -48,14 +52,29 @@ const COMMANDS_MAX: usize = 16;
 
 /// Answers handshakes and serves the connections.
 pub fn route(push: Push) -> RouteMethod {
-    poem::get(make_sync(move |request| {
-        let serving = push.clone();
-        let config = upgrade::config(CLIENT_FRAME_BYTES_READ);
-        upgrade::upgrade(&push.connections, &request, config, move |socket| serve(serving, socket))
+    poem::get(make(move |request| {
+        let push = push.clone();
+        async move { open(push, &request).await.unwrap_or_else(|refusal| refusal.respond()) }
     }))
 }
 
+/// A caller says who he is in the handshake's header, in a subprotocol, or in the first frame.
+async fn open(push: Push, request: &Request) -> Result<Response, Refusal> {
+    let mut caller = caller(request);
+    if caller.granted.is_none()
+        && let Some(token) = bearer::from_subprotocols(upgrade::subprotocols(request))
+    {
+        caller.granted = Some(push.auth.authenticate(token).await?);
+    }
+    let pump = push.pump(&caller)?;
+    let (connections, limits) = (push.connections.clone(), push.limits.clone());
+    let config = upgrade::config(CLIENT_FRAME_BYTES_READ);
+    let meter = Meter { limits, address: caller.address };
+    Ok(upgrade::upgrade(&connections, request, config, move |socket| serve(pump, meter, push.shutdown, socket)))
+}
+
 enum Command {
+    Authenticate(Authenticate),
     Join(Join),
     Leave(Leave),
     Refuse(ServerEvent),
@@ -69,7 +88,7 @@ struct ClientFrame {
     data: Value,
 }
 
-async fn serve(push: Push, socket: Socket) {
+async fn serve(pump: Pump, meter: Meter, shutdown: CancellationToken, socket: Socket) {
     let _gauge = Gauge::new("websocket");
     let (mut sink, mut stream) = socket.split();
     let (commands, received) = mpsc::channel(COMMANDS_MAX);
@@ -77,8 +96,8 @@ async fn serve(push: Push, socket: Socket) {
     let end = {
         // Each is polled only when it is woken itself: a delivery must not cost a look at the socket's other side.
         let mut parts: FuturesUnordered<BoxFuture<'_, Part>> = FuturesUnordered::new();
-        parts.push(read(&mut stream, commands, &heard).map(Part::Read).boxed());
-        parts.push(write(&mut sink, received, Pump::new(push.feed), push.shutdown).map(Part::Written).boxed());
+        parts.push(read(&mut stream, commands, &heard, &meter).map(Part::Read).boxed());
+        parts.push(write(&mut sink, received, pump, shutdown).map(Part::Written).boxed());
         parts.push(heard.silence().map(|()| Part::Silent).boxed());
         match parts.next().await {
             Some(Part::Read(end)) => {
@@ -86,7 +105,7 @@ async fn serve(push: Push, socket: Socket) {
                 let _ = timeout(FAREWELL_MAX, parts.next()).await;
                 end
             }
-            Some(Part::Written(Ok(()))) => End::Restart,
+            Some(Part::Written(Ok(end))) => end,
             Some(Part::Written(Err(_)) | Part::Silent) | None => End::Lost,
         }
     };
@@ -96,7 +115,7 @@ async fn serve(push: Push, socket: Socket) {
 /// The part of a connection that ended first.
 enum Part {
     Read(End),
-    Written(Result<(), Error>),
+    Written(Result<End, Error>),
     Silent,
 }
 
@@ -108,6 +127,8 @@ enum End {
     Unreadable,
     /// This node stops.
     Restart,
+    /// The caller did not say who he is, or is not any more.
+    Unauthorized,
     Lost,
 }
 
@@ -134,6 +155,11 @@ async fn farewell(
                 let mut unread = [0; 4_096];
                 while socket.get_mut().read(&mut unread).await? > 0 {}
             }
+            Ok(())
+        }
+        End::Unauthorized => {
+            sink.send(close(CloseCode::Policy, "a valid token is needed")).await?;
+            while let Some(Ok(_)) = stream.next().await {}
             Ok(())
         }
         End::Lost => Ok(()),
@@ -168,9 +194,10 @@ impl Heard {
     }
 }
 
-async fn read(stream: &mut SplitStream<Socket>, commands: mpsc::Sender<Command>, heard: &Heard) -> End {
+async fn read(stream: &mut SplitStream<Socket>, commands: mpsc::Sender<Command>, heard: &Heard, meter: &Meter) -> End {
     while let Some(message) = stream.next().await {
         heard.now();
+        meter.take(message.as_ref().map_or(0, Message::len)).await;
         let command = match message {
             Ok(Message::Text(text)) if text.len() > CLIENT_FRAME_BYTES_MAX => refuse(too_large()),
             Ok(Message::Text(text)) => parse(&text),
@@ -206,7 +233,8 @@ fn parse(text: &str) -> Command {
     let parsed = match frame.event.as_str() {
         "join_session" => Join::parse(&frame.data).map(Command::Join),
         "leave_session" => Leave::parse(&frame.data).map(Command::Leave),
-        _ => return refuse("event: must be join_session or leave_session".to_owned()),
+        "authenticate" => Authenticate::parse(&frame.data).map(Command::Authenticate),
+        _ => return refuse("event: must be join_session, leave_session or authenticate".to_owned()),
     };
     parsed.unwrap_or_else(|error| refuse(error.to_string()))
 }
@@ -217,14 +245,18 @@ async fn write(
     mut commands: mpsc::Receiver<Command>,
     mut pump: Pump,
     shutdown: CancellationToken,
-) -> Result<(), Error> {
+) -> Result<End, Error> {
     let mut pings = interval_at(Instant::now() + PING_EVERY, PING_EVERY);
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            () = shutdown.cancelled() => return Ok(()),
+            () = shutdown.cancelled() => return Ok(End::Restart),
             command = commands.recv() => match command {
-                None => return Ok(()),
+                None => return Ok(End::Lost),
+                Some(Command::Authenticate(Authenticate { token })) => {
+                    let answer = pump.authenticate(&token).await.unwrap_or_else(|refused| refused);
+                    sink.send(Message::Text(answer.native())).await?;
+                }
                 Some(Command::Join(join)) => {
                     let answer = pump.join(join).await.unwrap_or_else(|refused| refused);
                     sink.send(Message::Text(answer.native())).await?;
@@ -233,17 +265,24 @@ async fn write(
                 Some(Command::Refuse(error)) => sink.send(Message::Text(error.native())).await?,
             },
             _ = pings.tick() => sink.send(Message::Ping(Bytes::new())).await?,
-            delivery = pump.next() => {
-                for item in &delivery.items {
-                    let text = match item {
-                        Outgoing::Frame(frame) => frame.native().clone(),
-                        Outgoing::Event(event) => event.native(),
-                    };
-                    sink.feed(Message::Text(text)).await?;
+            turn = pump.next() => match turn {
+                Turn::Delivery(delivery) => {
+                    for item in &delivery.items {
+                        let text = match item {
+                            Outgoing::Frame(frame) => frame.native().clone(),
+                            Outgoing::Event(event) => event.native(),
+                        };
+                        sink.feed(Message::Text(text)).await?;
+                    }
+                    // Waits until the kernel took it all: a client that does not read holds up only itself.
+                    sink.flush().await?;
                 }
-                // Waits until the kernel took it all: a client that does not read holds up only itself.
-                sink.flush().await?;
-            }
+                Turn::Change(Change::Lapsed(told)) => sink.send(Message::Text(told.native())).await?,
+                Turn::Change(Change::Over(told)) => {
+                    sink.send(Message::Text(told.native())).await?;
+                    return Ok(End::Unauthorized);
+                }
+            },
         }
     }
 }

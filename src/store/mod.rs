@@ -4,6 +4,7 @@
 //! One file per table or operation, one statement per function, rows private to their file and turned into domain types
 //! on the way out. What is absent is `Ok(None)`. A transaction begins and ends in one function.
 
+mod api_keys;
 pub mod append;
 mod courses;
 mod events;
@@ -23,6 +24,7 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
+pub use api_keys::{HeldKey, ListedKey};
 pub use append::{AppendError, Appended, Appender, Committed, Writer};
 pub use courses::CourseSummary;
 pub use events::EventPage;

@@ -34,6 +34,8 @@ pub struct OutsideProducer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SessionHead {
     pub session_id: SessionId,
+    /// Whose session it is.
+    pub user_id: Uuid,
     pub phase: Phase,
     pub is_expired: bool,
     pub last_offset: Offset,
@@ -92,6 +94,7 @@ fn first_id_at(moment: DateTime<Utc>) -> Option<Uuid> {
 
 struct HeadRow {
     session_id: Uuid,
+    user_id: Uuid,
     status: String,
     last_offset: i64,
     is_expired: bool,
@@ -103,6 +106,7 @@ impl TryFrom<HeadRow> for SessionHead {
     fn try_from(row: HeadRow) -> Result<Self, StoreError> {
         Ok(Self {
             session_id: SessionId::from_uuid(row.session_id),
+            user_id: row.user_id,
             phase: parse_phase(&row.status)?,
             is_expired: row.is_expired,
             last_offset: Offset::from_i64(row.last_offset),
@@ -142,6 +146,7 @@ impl TryFrom<SummaryRow> for SessionSummary {
         Ok(Self {
             head: SessionHead {
                 session_id: SessionId::from_uuid(row.session_id),
+                user_id: row.user_id,
                 phase: parse_phase(&row.status)?,
                 is_expired: row.is_expired,
                 last_offset: Offset::from_i64(row.last_offset),
@@ -225,7 +230,7 @@ impl Store {
     pub async fn find_head(&self, session_id: SessionId) -> Result<Option<SessionHead>, StoreError> {
         sqlx::query_as!(
             HeadRow,
-            r#"select session_id, status, last_offset, expired_at is not null as "is_expired!"
+            r#"select session_id, user_id, status, last_offset, expired_at is not null as "is_expired!"
             from coursestream.sessions where session_id = $1"#,
             session_id.as_uuid()
         )
@@ -244,7 +249,7 @@ impl Store {
         let ids: Vec<Uuid> = sessions.iter().map(|id| id.as_uuid()).collect();
         sqlx::query_as!(
             HeadRow,
-            r#"select session_id, status, last_offset, expired_at is not null as "is_expired!"
+            r#"select session_id, user_id, status, last_offset, expired_at is not null as "is_expired!"
             from coursestream.sessions where session_id = any($1)"#,
             &ids
         )
@@ -255,17 +260,19 @@ impl Store {
         .collect()
     }
 
-    /// Sessions that are not expired, newest first.
+    /// Sessions that are not expired, newest first: a user's, or everybody's.
     ///
     /// # Errors
     ///
     /// When the database cannot be asked.
-    pub async fn list_unexpired(&self, limit: usize) -> Result<Vec<SessionHead>, StoreError> {
+    pub async fn list_unexpired(&self, user_id: Option<Uuid>, limit: usize) -> Result<Vec<SessionHead>, StoreError> {
         sqlx::query_as!(
             HeadRow,
-            r#"select session_id, status, last_offset, false as "is_expired!"
-            from coursestream.sessions where expired_at is null order by session_id desc limit $1"#,
-            i64::try_from(limit).unwrap_or(i64::MAX)
+            r#"select session_id, user_id, status, last_offset, false as "is_expired!"
+            from coursestream.sessions where expired_at is null and ($2::uuid is null or user_id = $2)
+            order by session_id desc limit $1"#,
+            i64::try_from(limit).unwrap_or(i64::MAX),
+            user_id
         )
         .fetch_all(&self.pool)
         .await?
@@ -363,6 +370,25 @@ impl Store {
         .fetch_one(&self.pool)
         .await?;
         Ok(usize::try_from(queued).unwrap_or(0))
+    }
+
+    /// How many runs of a user have not ended, counted up to `limit`.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be asked.
+    pub async fn count_open_runs(&self, user_id: Uuid, limit: usize) -> Result<usize, StoreError> {
+        let open = sqlx::query_scalar!(
+            r#"select count(*) as "open!" from (
+                select from coursestream.sessions
+                where user_id = $1 and ended_at is null and producer is null limit $2
+            ) as open_runs"#,
+            user_id,
+            i64::try_from(limit).unwrap_or(i64::MAX)
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(usize::try_from(open).unwrap_or(0))
     }
 
     /// Marks sessions that ended longer than `ttl` ago as expired, at most `limit` of them, and says how many.

@@ -1,4 +1,4 @@
-//! Payloads that clients send: `join_session` and `leave_session`, as a bare id or an object.
+//! Payloads that clients send: `join_session`, `leave_session` and `authenticate`, as a bare text or an object.
 
 use serde_json::Value;
 
@@ -47,6 +47,23 @@ impl Leave {
     /// Where the payload is neither an id nor an object with one.
     pub fn parse(payload: &Value) -> Result<Self, PayloadError> {
         Ok(Self { session_id: session_id(payload)? })
+    }
+}
+
+/// `authenticate`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Authenticate {
+    pub token: String,
+}
+
+impl Authenticate {
+    /// # Errors
+    ///
+    /// Where the payload is neither a token nor an object with one.
+    pub fn parse(payload: &Value) -> Result<Self, PayloadError> {
+        let token = payload.as_str().or_else(|| payload.get("token")?.as_str());
+        let token = token.ok_or_else(|| PayloadError("token: must be a string".to_owned()))?;
+        Ok(Self { token: token.to_owned() })
     }
 }
 

@@ -20,6 +20,7 @@ pub enum ErrorCode {
     IdempotencyKeyReused,
     PayloadTooLarge,
     UnsupportedMediaType,
+    TooManyRequests,
     Unavailable,
 }
 
@@ -41,6 +42,7 @@ impl ErrorCode {
             Self::IdempotencyKeyReused => "idempotency_key_reused",
             Self::PayloadTooLarge => "payload_too_large",
             Self::UnsupportedMediaType => "unsupported_media_type",
+            Self::TooManyRequests => "too_many_requests",
             Self::Unavailable => "unavailable",
         }
     }
@@ -63,6 +65,7 @@ impl ErrorCode {
             Self::IdempotencyKeyReused => "The Idempotency-Key was used before",
             Self::PayloadTooLarge => "The body is too large",
             Self::UnsupportedMediaType => "The body is of a type that is not read here",
+            Self::TooManyRequests => "Too much at once",
             Self::Unavailable => "Try again later",
         }
     }
@@ -81,7 +84,7 @@ impl ErrorCode {
             Self::PayloadTooLarge => 413,
             Self::UnsupportedMediaType => 415,
             Self::IdempotencyKeyReused => 422,
-            Self::TooManySessions => 429,
+            Self::TooManySessions | Self::TooManyRequests => 429,
             Self::Internal => 500,
             Self::Unavailable => 503,
         }
@@ -91,7 +94,7 @@ impl ErrorCode {
     #[must_use]
     pub const fn is_retryable(self) -> bool {
         match self {
-            Self::Internal | Self::Unavailable | Self::TooManySessions => true,
+            Self::Internal | Self::Unavailable | Self::TooManySessions | Self::TooManyRequests => true,
             Self::BadRequest
             | Self::Unauthorized
             | Self::Forbidden

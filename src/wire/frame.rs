@@ -3,13 +3,14 @@
 use std::{fmt::Write, ops::Range, sync::OnceLock};
 
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 use uuid::Uuid;
 
 use super::ErrorCode;
 use crate::{
-    event::{Event, EventType, Offset, SessionId},
+    event::{Event, EventType, Offset, SessionId, format_timestamp},
     projection::Status,
 };
 
@@ -17,6 +18,7 @@ const SESSION_STATUS: &str = "session_status";
 const UPDATE: &str = "course_generation_update";
 const COMPLETE: &str = "course_generation_complete";
 const SESSION_ERROR: &str = "session_error";
+const AUTHENTICATED: &str = "authenticated";
 
 /// A real-time event that is not an entry of the log.
 #[derive(Clone, Debug, Serialize)]
@@ -32,6 +34,16 @@ pub enum ServerEvent {
         code: ErrorCode,
         message: String,
     },
+    /// Answers `authenticate`.
+    Authenticated {
+        #[serde(rename = "expiresAt", serialize_with = "moment")]
+        until: Option<DateTime<Utc>>,
+    },
+}
+
+#[allow(clippy::ref_option, reason = "serde asks for this form")]
+fn moment<S: serde::Serializer>(moment: &Option<DateTime<Utc>>, serializer: S) -> Result<S::Ok, S::Error> {
+    moment.map(format_timestamp).serialize(serializer)
 }
 
 fn code_text<S: serde::Serializer>(code: &ErrorCode, serializer: S) -> Result<S::Ok, S::Error> {
@@ -44,6 +56,7 @@ impl ServerEvent {
         match self {
             Self::Status { .. } => SESSION_STATUS,
             Self::Error { .. } => SESSION_ERROR,
+            Self::Authenticated { .. } => AUTHENTICATED,
         }
     }
 

@@ -5,11 +5,13 @@
 mod client;
 mod code;
 mod frame;
+mod identity;
 mod json;
 mod problem;
 
-pub use client::{Join, Leave, PayloadError};
+pub use client::{Authenticate, Join, Leave, PayloadError};
 pub use code::ErrorCode;
 pub use frame::{Frame, ServerEvent, Stamped};
+pub use identity::Identity;
 pub use json::{JsonError, check_json};
 pub use problem::{Problem, Tag};

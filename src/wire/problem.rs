@@ -35,6 +35,14 @@ impl Problem {
     }
 }
 
+impl Problem {
+    /// A session that is not there, in the words of every endpoint.
+    #[must_use]
+    pub fn no_session() -> Self {
+        Self::new(ErrorCode::SessionNotFound, "there is no such session")
+    }
+}
+
 /// The chapters of the OpenAPI document.
 #[derive(Tags)]
 pub enum Tag {

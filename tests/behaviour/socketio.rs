@@ -8,6 +8,6 @@ mod forwarder;
 mod memory;
 mod origins;
 mod protocol;
-mod raw;
+pub(crate) mod raw;
 mod recovery;
-mod socket;
+pub(crate) mod socket;

@@ -48,7 +48,7 @@ pub enum Admission {
     /// The fields go into the answer, beside `sid`.
     Accepted(Map<String, Value>),
     /// The client is told why, and does not ask again by itself.
-    Refused(Cow<'static, str>),
+    Refused { message: Cow<'static, str>, data: Option<Value> },
     /// Nobody can say at the moment: the connection ends, and the client asks again.
     Later,
 }
@@ -210,8 +210,12 @@ impl<A: Application> Connection<A> {
                 self.namespaces.insert(namespace);
                 Ok(())
             }
-            Admission::Refused(message) => {
-                let packet = Packet::new(namespace, Kind::ConnectError(json!({"message": message})));
+            Admission::Refused { message, data } => {
+                let mut told = json!({"message": message});
+                if let Some(data) = data {
+                    told["data"] = data;
+                }
+                let packet = Packet::new(namespace, Kind::ConnectError(told));
                 Ok(Out(&self.link).send(&packet, Vec::new()).await?)
             }
             Admission::Later => Err(End::Later),

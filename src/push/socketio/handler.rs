@@ -5,7 +5,10 @@
 //! before the connection breaks may be lost, a leave as well as a join. A client that comes back without having been sent
 //! anything after a leave is in the session again.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    net::IpAddr,
+};
 
 use chrono::Utc;
 use serde_json::{Map, Value, json};
@@ -17,17 +20,19 @@ use super::{
     recovery::{self, Claim, Keys},
 };
 use crate::{
-    event::{Offset, SessionId},
-    feed::Feed,
-    push::{Delivery, Outgoing, Pump},
-    wire::{ErrorCode, Frame, Join, Leave, ServerEvent, Stamped},
+    auth::{AuthError, Caller},
+    event::{Offset, SessionId, format_timestamp},
+    push::{Change, Delivery, Outgoing, Pump, Push, Turn},
+    wire::{Authenticate, ErrorCode, Frame, Join, Leave, ServerEvent, Stamped},
 };
 
 /// Serves one connection. Only the main namespace is there, so it is one socket as well.
 pub(super) struct Handler {
-    feed: Feed,
+    push: Push,
+    address: IpAddr,
     keys: Keys,
-    pump: Pump,
+    /// Of the socket that is in the namespace; one that is not is nobody's.
+    pump: Option<Pump>,
     /// The stamp of every joined session.
     cursor: BTreeMap<SessionId, String>,
     /// Where an earlier connection stood whose tokens are too old to recover it.
@@ -39,11 +44,12 @@ pub(super) struct Handler {
 }
 
 impl Handler {
-    pub(super) fn new(feed: Feed, keys: Keys) -> Self {
+    pub(super) fn new(push: Push, address: IpAddr, keys: Keys) -> Self {
         Self {
-            pump: Pump::new(feed.clone()),
-            feed,
+            push,
+            address,
             keys,
+            pump: None,
             cursor: BTreeMap::new(),
             hints: HashMap::new(),
             recovered: HashMap::new(),
@@ -53,11 +59,15 @@ impl Handler {
 }
 
 impl Application for Handler {
-    type Work = Delivery;
+    type Work = Turn;
 
     async fn connect(&mut self, namespace: &str, auth: Map<String, Value>) -> Admission {
         if namespace != MAIN {
-            return Admission::Refused("Invalid namespace".into());
+            return Admission::Refused { message: "Invalid namespace".into(), data: None };
+        }
+        match admit(self.push.clone(), self.address, &auth).await {
+            Ok(pump) => self.pump = Some(pump),
+            Err(admission) => return admission,
         }
         let pid = match self.keys.claim(&auth, Utc::now()) {
             Claim::Fresh { pid, hints } => {
@@ -97,7 +107,14 @@ impl Application for Handler {
                 }
                 Err(error) => Err(bad_request(error.to_string())),
             },
-            _ => Err(bad_request("event: must be join_session or leave_session".to_owned())),
+            "authenticate" => match Authenticate::parse(payload) {
+                Ok(Authenticate { token }) => match &mut self.pump {
+                    Some(pump) => pump.authenticate(&token).await,
+                    None => return Err(Closed),
+                },
+                Err(error) => Err(bad_request(error.to_string())),
+            },
+            _ => Err(bad_request("event: must be join_session, leave_session or authenticate".to_owned())),
         };
         let (told, acked) = match &answer {
             Ok(status) => (status, ack_of(status)),
@@ -113,15 +130,27 @@ impl Application for Handler {
     }
 
     fn disconnected(&mut self, _: &str) {
-        *self = Self::new(self.feed.clone(), self.keys.clone());
+        *self = Self::new(self.push.clone(), self.address, self.keys.clone());
     }
 
-    async fn next(&mut self) -> Delivery {
-        self.pump.next().await
+    async fn next(&mut self) -> Turn {
+        match &mut self.pump {
+            Some(pump) => pump.next().await,
+            None => std::future::pending().await,
+        }
     }
 
-    async fn carry_out(&mut self, delivery: Delivery, out: &Out<'_>) -> Result<(), Closed> {
-        let Delivery { session_id, items } = delivery;
+    async fn carry_out(&mut self, turn: Turn, out: &Out<'_>) -> Result<(), Closed> {
+        let Delivery { session_id, items } = match turn {
+            Turn::Delivery(delivery) => delivery,
+            Turn::Change(Change::Lapsed(told)) => return out.send_text(self.told(&told)).await,
+            Turn::Change(Change::Over(told)) => {
+                out.send_text(self.told(&told)).await?;
+                // Not a disconnect packet: a client that is hung up on comes back by itself, asks its `auth` for a
+                // token, and goes on where it stood.
+                return Err(Closed);
+            }
+        };
         for item in items {
             let packet = match item {
                 Outgoing::Frame(frame) => self.served(session_id, frame.stamped(|frame| encode(frame, &self.keys))),
@@ -136,7 +165,8 @@ impl Application for Handler {
 impl Handler {
     /// Joins a session where an earlier connection stood in it. `Err` where nobody can say whether it may at the moment.
     async fn recover(&mut self, session_id: SessionId, offset: Offset) -> Result<(), ()> {
-        let greeting = match self.pump.join(Join { session_id, last_seen: Some(offset) }).await {
+        let Some(pump) = &mut self.pump else { return Err(()) };
+        let greeting = match pump.join(Join { session_id, last_seen: Some(offset) }).await {
             Ok(status) => {
                 self.cursor.insert(session_id, self.keys.stamp(session_id, offset));
                 self.recovered.insert(session_id, offset);
@@ -158,18 +188,21 @@ impl Handler {
             None if !is_joined => self.hints.remove(&session_id),
             last_seen => last_seen,
         };
-        let status = self.pump.join(Join { session_id, last_seen }).await?;
+        let Some(pump) = &mut self.pump else { return Err(unauthorized(Some(session_id))) };
+        let status = pump.join(Join { session_id, last_seen }).await?;
         if !is_joined || last_seen.is_some() {
             let stamp = self.keys.stamp(session_id, last_seen.unwrap_or(Offset::ZERO));
             self.cursor.insert(session_id, stamp);
         }
         // The pump may have forgotten an ended session to make room.
-        self.cursor.retain(|session_id, _| self.pump.is_joined(*session_id));
+        self.cursor.retain(|session_id, _| pump.is_joined(*session_id));
         Ok(status)
     }
 
     fn leave(&mut self, session_id: SessionId) {
-        self.pump.leave(session_id);
+        if let Some(pump) = &mut self.pump {
+            pump.leave(session_id);
+        }
         self.cursor.remove(&session_id);
         self.recovered.remove(&session_id);
     }
@@ -199,6 +232,22 @@ impl Handler {
         packet.push_str(END);
         packet
     }
+}
+
+/// Who wants in: by `auth.token`, beside the recovery tokens, which say where he stood and not who he is.
+async fn admit(push: Push, address: IpAddr, auth: &Map<String, Value>) -> Result<Pump, Admission> {
+    let granted = match auth.get("token").and_then(Value::as_str) {
+        Some(token) => push.auth.authenticate(token).await,
+        None => push.auth.anonymous(),
+    };
+    let granted = granted.map_err(|error| match error {
+        AuthError::Unavailable => Admission::Later,
+        AuthError::Missing | AuthError::Invalid | AuthError::Expired => {
+            refused(ErrorCode::Unauthorized, error.to_string())
+        }
+    })?;
+    let caller = Caller { address, granted: Some(granted) };
+    push.pump(&caller).map_err(|busy| refused(ErrorCode::TooManySessions, busy.to_string()))
 }
 
 /// The end of an event whose last argument is a string.
@@ -235,7 +284,16 @@ fn ack_of(event: &ServerEvent) -> Value {
     match event {
         ServerEvent::Status { last_offset, .. } => json!({"ok": true, "lastOffset": last_offset}),
         ServerEvent::Error { code, message, .. } => json!({"ok": false, "code": code.as_str(), "message": message}),
+        ServerEvent::Authenticated { until } => json!({"ok": true, "expiresAt": until.map(format_timestamp)}),
     }
+}
+
+fn refused(code: ErrorCode, message: String) -> Admission {
+    Admission::Refused { message: message.into(), data: Some(json!({"code": code.as_str()})) }
+}
+
+fn unauthorized(session_id: Option<SessionId>) -> ServerEvent {
+    ServerEvent::Error { session_id, code: ErrorCode::Unauthorized, message: AuthError::Missing.to_string() }
 }
 
 fn bad_request(message: String) -> ServerEvent {

@@ -23,6 +23,8 @@ use super::Push;
 
 /// A connection that has not asked for a namespace by then is closed.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(45);
+/// The same where it has to say who it is.
+const INTRODUCTION_TIMEOUT: Duration = Duration::from_secs(10);
 
 fn options() -> Options {
     Options {
@@ -40,8 +42,11 @@ fn options() -> Options {
 /// Answers all requests of the path.
 pub fn endpoint(push: Push, keys: Keys) -> impl Endpoint + use<> {
     let (connections, shutdown) = (push.connections.clone(), push.shutdown.clone());
-    Engine::new(options(), connections, shutdown, move |link| {
-        connection::serve(link, Handler::new(push.feed.clone(), keys.clone()), CONNECT_TIMEOUT)
-    })
-    .endpoint()
+    let limits = push.limits.clone();
+    let connect_timeout = if push.auth.is_open() { CONNECT_TIMEOUT } else { INTRODUCTION_TIMEOUT };
+    let engine = Engine::new(options(), connections, shutdown, move |link| {
+        let handler = Handler::new(push.clone(), link.address, keys.clone());
+        connection::serve(link, handler, connect_timeout)
+    });
+    engine.limited(limits).endpoint()
 }

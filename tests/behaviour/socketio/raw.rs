@@ -16,17 +16,17 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::support::service::PATIENCE;
 
-pub(super) const SEPARATOR: &str = "\x1e";
+pub(crate) const SEPARATOR: &str = "\x1e";
 
 /// An engine in this process, with an application of the test's.
-pub(super) struct InProcess {
-    pub(super) url: String,
-    pub(super) shutdown: CancellationToken,
+pub(crate) struct InProcess {
+    pub(crate) url: String,
+    pub(crate) shutdown: CancellationToken,
     serving: JoinHandle<()>,
 }
 
 impl InProcess {
-    pub(super) async fn start<F, Fut>(options: Options, serve: F) -> Self
+    pub(crate) async fn start<F, Fut>(options: Options, serve: F) -> Self
     where
         F: Fn(Link) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = ()> + Send + 'static,
@@ -55,15 +55,15 @@ fn http() -> Client {
 
 /// A session over long-polling.
 #[derive(Clone)]
-pub(super) struct Polling {
+pub(crate) struct Polling {
     http: Client,
-    pub(super) url: String,
-    pub(super) handshake: Arc<Value>,
+    pub(crate) url: String,
+    pub(crate) handshake: Arc<Value>,
 }
 
 impl Polling {
     /// `url` is that of the path.
-    pub(super) async fn open(url: &str) -> Self {
+    pub(crate) async fn open(url: &str) -> Self {
         let http = http();
         let answer = http.get(format!("{url}?EIO=4&transport=polling")).send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::OK);
@@ -73,23 +73,23 @@ impl Polling {
         Self { http, url, handshake: Arc::new(handshake) }
     }
 
-    pub(super) fn sid(&self) -> &str {
+    pub(crate) fn sid(&self) -> &str {
         self.handshake["sid"].as_str().unwrap()
     }
 
-    pub(super) async fn get(&self) -> Response {
+    pub(crate) async fn get(&self) -> Response {
         tokio::time::timeout(PATIENCE, self.http.get(&self.url).send()).await.expect("a poll is answered").unwrap()
     }
 
     /// The packets of one poll, which must be answered well.
-    pub(super) async fn poll(&self) -> Vec<String> {
+    pub(crate) async fn poll(&self) -> Vec<String> {
         let answer = self.get().await;
         assert_eq!(answer.status(), StatusCode::OK);
         answer.text().await.unwrap().split(SEPARATOR).map(ToOwned::to_owned).collect()
     }
 
     /// Polls, and resets the connection after a while.
-    pub(super) async fn poll_and_hang_up(&self, after: Duration) {
+    pub(crate) async fn poll_and_hang_up(&self, after: Duration) {
         let (host, path) = self.url.strip_prefix("http://").unwrap().split_once('/').unwrap();
         let mut stream = TcpStream::connect(host).await.unwrap();
         let request = format!("GET /{path} HTTP/1.1\r\nhost: {host}\r\n\r\n");
@@ -98,7 +98,7 @@ impl Polling {
         stream.set_zero_linger().unwrap();
     }
 
-    pub(super) async fn post(&self, body: impl Into<reqwest::Body>) -> StatusCode {
+    pub(crate) async fn post(&self, body: impl Into<reqwest::Body>) -> StatusCode {
         let answer = self.http.post(&self.url).header("content-type", "text/plain").body(body).send().await.unwrap();
         let (status, text) = (answer.status(), answer.text().await.unwrap());
         assert_eq!(status == StatusCode::OK, text == "ok", "{text}");
@@ -106,61 +106,61 @@ impl Polling {
     }
 
     /// Fails unless the session is gone.
-    pub(super) async fn assert_closed(&self) {
+    pub(crate) async fn assert_closed(&self) {
         let answer = self.get().await;
         assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
         assert_eq!(code(answer).await, 1);
     }
 
     /// Waits until the session is gone.
-    pub(super) async fn until_closed(&self) {
+    pub(crate) async fn until_closed(&self) {
         let closed = async { while self.get().await.status() == StatusCode::OK {} };
         tokio::time::timeout(PATIENCE, closed).await.expect("the session is closed");
     }
 }
 
 /// A request that no session belongs to.
-pub(super) async fn request(method: reqwest::Method, url: &str) -> Response {
+pub(crate) async fn request(method: reqwest::Method, url: &str) -> Response {
     http().request(method, url).send().await.unwrap()
 }
 
 /// The protocol's error code.
-pub(super) async fn code(answer: Response) -> u64 {
+pub(crate) async fn code(answer: Response) -> u64 {
     let body: Value = answer.json().await.unwrap();
     assert!(body["message"].is_string(), "{body}");
     body["code"].as_u64().unwrap()
 }
 
 /// A WebSocket that speaks Engine.IO.
-pub(super) struct Websocket {
+pub(crate) struct Websocket {
     stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
 }
 
 impl Websocket {
-    pub(super) async fn connect(url: &str, query: &str) -> Self {
+    pub(crate) async fn connect(url: &str, query: &str) -> Self {
         let url = format!("{}?EIO=4&transport=websocket{query}", url.replacen("http", "ws", 1));
         let (stream, _) = tokio_tungstenite::connect_async(url).await.unwrap();
         Self { stream }
     }
 
     /// Opens a session and returns its handshake.
-    pub(super) async fn open(url: &str) -> (Self, Value) {
+    pub(crate) async fn open(url: &str) -> (Self, Value) {
         let mut socket = Self::connect(url, "").await;
         let text = socket.text().await;
         (socket, serde_json::from_str(text.strip_prefix('0').unwrap()).unwrap())
     }
 
     /// Sends; a peer that has closed is no reason to fail.
-    pub(super) async fn send(&mut self, packet: &str) {
+    pub(crate) async fn send(&mut self, packet: &str) {
         let _ = self.stream.send(Message::text(packet)).await;
     }
 
-    pub(super) async fn send_binary(&mut self, bytes: &[u8]) {
+    pub(crate) async fn send_binary(&mut self, bytes: &[u8]) {
         self.stream.send(Message::binary(bytes.to_vec())).await.unwrap();
     }
 
     /// The next frame; `None` once the connection is closed.
-    pub(super) async fn next(&mut self) -> Option<Message> {
+    pub(crate) async fn next(&mut self) -> Option<Message> {
         match tokio::time::timeout(PATIENCE, self.stream.next()).await.expect("a frame comes") {
             Some(Ok(Message::Close(_)) | Err(_)) | None => None,
             Some(Ok(message)) => Some(message),
@@ -168,7 +168,7 @@ impl Websocket {
     }
 
     /// The next packet, which must be text.
-    pub(super) async fn text(&mut self) -> String {
+    pub(crate) async fn text(&mut self) -> String {
         match self.next().await {
             Some(Message::Text(text)) => text.as_str().to_owned(),
             other => panic!("a text frame is expected, not {other:?}"),
@@ -176,7 +176,7 @@ impl Websocket {
     }
 
     /// Waits until the server closes, whatever comes before.
-    pub(super) async fn until_closed(&mut self) {
+    pub(crate) async fn until_closed(&mut self) {
         while self.next().await.is_some() {}
     }
 }

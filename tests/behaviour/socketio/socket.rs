@@ -5,46 +5,54 @@ use serde_json::{Value, json};
 use super::raw::Websocket;
 use crate::support::{service::Service, socket::Received};
 
-pub(super) struct Socket {
-    pub(super) websocket: Websocket,
-    pub(super) sid: String,
-    pub(super) pid: String,
+pub(crate) struct Socket {
+    pub(crate) websocket: Websocket,
+    pub(crate) sid: String,
+    pub(crate) pid: String,
     /// The last argument of the last event.
-    pub(super) offset: String,
+    pub(crate) offset: String,
 }
 
-pub(super) enum Packet {
+pub(crate) enum Packet {
     Event(Received),
     Ack { id: u64, answer: Value },
 }
 
-pub(super) fn url(service: &Service) -> String {
+pub(crate) fn url(service: &Service) -> String {
     service.url("/socket.io/")
 }
 
 impl Socket {
-    pub(super) async fn connect(service: &Service) -> Self {
+    pub(crate) async fn connect(service: &Service) -> Self {
         Self::connect_with(service, &Value::Null).await
     }
 
     /// `auth` is what the client says when it connects; null says nothing.
-    pub(super) async fn connect_with(service: &Service, auth: &Value) -> Self {
+    pub(crate) async fn connect_with(service: &Service, auth: &Value) -> Self {
+        Self::try_connect_with(service, auth).await.unwrap_or_else(|refused| panic!("{refused}"))
+    }
+
+    /// The same; `Err` is what a client that is not let in is told.
+    pub(crate) async fn try_connect_with(service: &Service, auth: &Value) -> Result<Self, Value> {
         let (mut websocket, _) = Websocket::open(&url(service)).await;
         let auth = if auth.is_null() { String::new() } else { auth.to_string() };
         websocket.send(&format!("40{auth}")).await;
         let answer = websocket.text().await;
+        if let Some(refused) = answer.strip_prefix("44") {
+            return Err(serde_json::from_str(refused).unwrap());
+        }
         let answer: Value = serde_json::from_str(answer.strip_prefix("40").expect(&answer)).unwrap();
         let text = |field: &str| answer[field].as_str().unwrap().to_owned();
-        Self { websocket, sid: text("sid"), pid: text("pid"), offset: String::new() }
+        Ok(Self { websocket, sid: text("sid"), pid: text("pid"), offset: String::new() })
     }
 
     /// What a client sends when it reconnects.
-    pub(super) fn auth(&self) -> Value {
+    pub(crate) fn auth(&self) -> Value {
         json!({"pid": self.pid, "offset": self.offset})
     }
 
     /// Connects again with this socket's tokens; the old connection is just dropped.
-    pub(super) async fn reconnect(self, service: &Service) -> Self {
+    pub(crate) async fn reconnect(self, service: &Service) -> Self {
         let auth = self.auth();
         drop(self.websocket);
         let mut socket = Self::connect_with(service, &auth).await;
@@ -52,16 +60,16 @@ impl Socket {
         socket
     }
 
-    pub(super) async fn emit(&mut self, event: &str, payload: Value) {
+    pub(crate) async fn emit(&mut self, event: &str, payload: Value) {
         self.websocket.send(&format!("42{}", json!([event, payload]))).await;
     }
 
-    pub(super) async fn join(&mut self, session: &str) {
+    pub(crate) async fn join(&mut self, session: &str) {
         self.emit("join_session", json!(session)).await;
     }
 
     /// Emits and waits for the answer; returns it, and the events that came before it.
-    pub(super) async fn ask(&mut self, event: &str, payload: Value) -> (Value, Vec<Received>) {
+    pub(crate) async fn ask(&mut self, event: &str, payload: Value) -> (Value, Vec<Received>) {
         self.websocket.send(&format!("427{}", json!([event, payload]))).await;
         let mut before = Vec::new();
         loop {
@@ -76,7 +84,7 @@ impl Socket {
     }
 
     /// The next packet; `None` once the connection is closed.
-    pub(super) async fn next(&mut self) -> Option<Packet> {
+    pub(crate) async fn next(&mut self) -> Option<Packet> {
         loop {
             let text = match self.websocket.next().await? {
                 tokio_tungstenite::tungstenite::Message::Text(text) => text,
@@ -105,7 +113,7 @@ impl Socket {
     }
 
     /// The next event, which must be of this name.
-    pub(super) async fn expect(&mut self, event: &str) -> Value {
+    pub(crate) async fn expect(&mut self, event: &str) -> Value {
         match self.next().await.expect("the connection stays up") {
             Packet::Event(received) => {
                 assert_eq!(received.event, event, "{}", received.data);
@@ -116,7 +124,7 @@ impl Socket {
     }
 
     /// The next `count` events of logs.
-    pub(super) async fn take(&mut self, count: usize) -> Vec<Received> {
+    pub(crate) async fn take(&mut self, count: usize) -> Vec<Received> {
         let mut received = Vec::new();
         while received.len() < count {
             if let Some(Packet::Event(event)) = self.next().await {
@@ -130,7 +138,7 @@ impl Socket {
     }
 
     /// All events of logs up to and with the next terminal one.
-    pub(super) async fn until_complete(&mut self) -> Vec<Received> {
+    pub(crate) async fn until_complete(&mut self) -> Vec<Received> {
         let mut received = Vec::new();
         loop {
             received.extend(self.take(1).await);
@@ -141,7 +149,7 @@ impl Socket {
     }
 
     /// Makes sure that nothing is on its way: what would have been sent by now has come before the answers.
-    pub(super) async fn assert_silent(&mut self) {
+    pub(crate) async fn assert_silent(&mut self) {
         for _ in 0..3 {
             let (_, before) = self.ask("leave_session", json!(uuid::Uuid::nil())).await;
             assert!(before.is_empty(), "{before:?}");

@@ -51,7 +51,11 @@ pub fn start(arguments: &[&str]) -> Child {
 
 /// Runs a command of the program to its end.
 pub async fn try_run(arguments: &[&str]) -> (ExitStatus, String, String) {
-    let output = tokio::time::timeout(PATIENCE, command().args(arguments).output())
+    try_run_with_env(arguments, &[]).await
+}
+
+pub async fn try_run_with_env(arguments: &[&str], env: &[(&str, &str)]) -> (ExitStatus, String, String) {
+    let output = tokio::time::timeout(PATIENCE, command().args(arguments).envs(env.iter().copied()).output())
         .await
         .unwrap_or_else(|_| panic!("{arguments:?} does not end"))
         .unwrap();

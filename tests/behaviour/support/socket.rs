@@ -41,6 +41,10 @@ impl Received {
 }
 
 impl Socket {
+    pub const fn of(stream: WebSocketStream<MaybeTlsStream<TcpStream>>) -> Self {
+        Self { stream }
+    }
+
     pub async fn connect(service: &Service) -> Self {
         let (stream, _) = tokio_tungstenite::connect_async(service.ws_url()).await.unwrap();
         Self { stream }

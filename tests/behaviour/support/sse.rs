@@ -49,14 +49,15 @@ pub async fn ask(api: &Api, session: &str, resume: Resume<'_>) -> Response {
 
 impl Sse {
     pub async fn open(api: &Api, session: &str, resume: Resume<'_>) -> Self {
-        let response = ask(api, session, resume).await;
+        let stream = Self::of(ask(api, session, resume).await);
+        Self { last_event_id: resume.last_event_id.map(str::to_owned), ..stream }
+    }
+
+    /// The stream that an answer is.
+    pub fn of(response: Response) -> Self {
         assert_eq!(response.status(), StatusCode::OK);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
-        Self {
-            body: Box::pin(response.bytes_stream()),
-            unread: Vec::new(),
-            last_event_id: resume.last_event_id.map(str::to_owned),
-        }
+        Self { body: Box::pin(response.bytes_stream()), unread: Vec::new(), last_event_id: None }
     }
 
     /// The next event; `None` at the end of the stream.

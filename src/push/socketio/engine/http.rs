@@ -8,6 +8,7 @@ use poem::{
 use serde::Deserialize;
 
 use super::{Engine, polling, websocket};
+use crate::push;
 
 /// Why a request is refused: the codes of the reference server, which clients show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,7 +113,7 @@ impl Engine {
             return websocket::upgrade(self, &request, session);
         }
         match (request.method(), session) {
-            (&Method::GET, None) => Ok(polling::open(self)),
+            (&Method::GET, None) => Ok(polling::open(self, push::caller(&request).address)),
             (&Method::GET, Some(session)) => polling::poll(&session).await,
             (&Method::POST, Some(session)) => polling::post(&session, request.take_body(), self.options()).await,
             (_, _) => Err(Refusal::BadRequest),

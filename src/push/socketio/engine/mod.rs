@@ -14,6 +14,7 @@ mod websocket;
 
 use std::{
     collections::HashMap,
+    net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -24,6 +25,7 @@ use tokio::{sync::mpsc, time::Instant};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
+use crate::{limits::Limits, push::Meter};
 use packet::Packet;
 pub use packet::{Message, Text};
 pub use session::Closed;
@@ -63,10 +65,13 @@ struct Shared {
     serve: Serve,
     connections: TaskTracker,
     shutdown: CancellationToken,
+    limits: Limits,
 }
 
 /// The application's end of a session.
 pub struct Link {
+    /// Where the session was opened from.
+    pub address: IpAddr,
     session: Arc<Session>,
     incoming: mpsc::Receiver<Message>,
 }
@@ -107,7 +112,17 @@ impl Engine {
         Fut: Future<Output = ()> + Send + 'static,
     {
         let serve: Serve = Arc::new(move |link| serve(link).boxed());
-        Self { shared: Arc::new(Shared { options, sessions: Mutex::default(), serve, connections, shutdown }) }
+        let (sessions, limits) = (Mutex::default(), Limits::none());
+        Self { shared: Arc::new(Shared { options, sessions, serve, connections, shutdown, limits }) }
+    }
+
+    /// Bounds what clients may send a second. Before the engine is shared.
+    #[must_use]
+    pub fn limited(mut self, limits: Limits) -> Self {
+        if let Some(shared) = Arc::get_mut(&mut self.shared) {
+            shared.limits = limits;
+        }
+        self
     }
 
     fn options(&self) -> &Options {
@@ -119,13 +134,14 @@ impl Engine {
     }
 
     /// Opens a session; its handshake is the first packet in its queue.
-    fn open(&self, phase: Phase) -> Arc<Session> {
+    fn open(&self, phase: Phase, address: IpAddr) -> Arc<Session> {
         let opened = Instant::now();
         let options = self.options();
         let (sender, incoming) = mpsc::channel(INCOMING_MAX);
         // Whoever knows the id can take part in the session: 122 random bits.
         let sid = Uuid::new_v4().simple().to_string();
-        let session = Arc::new(Session::new(sid, phase, options, sender));
+        let meter = Meter { limits: self.shared.limits.clone(), address };
+        let session = Arc::new(Session::new(sid, phase, options, sender, meter));
         let handshake = Handshake {
             sid: &session.sid,
             upgrades: if phase == Phase::Polling { &["websocket"] } else { &[] },
@@ -137,7 +153,7 @@ impl Engine {
         session.push(Packet::Open(format!("0{handshake}").into()));
         self.shared.sessions().insert(session.sid.clone(), session.clone());
         let registered = Registered { shared: self.shared.clone(), session: session.clone() };
-        let link = Link { session: session.clone(), incoming };
+        let link = Link { address, session: session.clone(), incoming };
         self.shared.connections.spawn(async move {
             let Registered { shared, session } = &registered;
             tokio::select! {

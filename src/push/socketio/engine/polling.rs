@@ -4,6 +4,8 @@
 //! `session::turns`) and the client begins anew. poem drops it on a reset only: after an orderly close
 //! it lets the handler run on, and the session ends with its heartbeat.
 
+use std::net::IpAddr;
+
 use poem::{Body, Response, error::ReadBodyError, http::header};
 
 use super::{
@@ -18,8 +20,8 @@ use super::{
 const ANSWER_BYTES_MAX: usize = 64 << 10;
 
 /// Opens a session; the answer is the handshake.
-pub(super) fn open(engine: &Engine) -> Response {
-    let session = engine.open(Phase::Polling);
+pub(super) fn open(engine: &Engine, address: IpAddr) -> Response {
+    let session = engine.open(Phase::Polling, address);
     // What the application may have queued by now comes with the first poll.
     answer(session.take_handshake())
 }

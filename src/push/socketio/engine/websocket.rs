@@ -16,7 +16,10 @@ use super::{
     packet::{Message, Packet},
     session::{Ending, Phase, Session},
 };
-use crate::push::upgrade::{self, Socket};
+use crate::push::{
+    self,
+    upgrade::{self, Socket},
+};
 
 /// Bytes that are handed to the socket before it is flushed.
 const BATCH_BYTES_MAX: usize = 64 << 10;
@@ -27,10 +30,10 @@ const CLOSE_MAX: Duration = Duration::from_secs(1);
 /// of the reference server see.
 pub(super) fn upgrade(engine: &Engine, request: &Request, session: Option<Arc<Session>>) -> Result<Response, Refusal> {
     let config = upgrade::config(engine.options().payload_bytes_max);
-    let serving = engine.clone();
+    let (serving, address) = (engine.clone(), push::caller(request).address);
     let response = upgrade::upgrade(&engine.shared.connections, request, config, move |socket| async move {
         match session {
-            None => run(&serving.open(Phase::WebSocket), socket).await,
+            None => run(&serving.open(Phase::WebSocket, address), socket).await,
             Some(session) => take_over(&session, socket, serving.options()).await,
         }
     });

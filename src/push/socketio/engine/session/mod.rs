@@ -18,7 +18,7 @@ use super::{
     packet::{Message, Packet},
     queue::Queue,
 };
-use crate::push::Gauge;
+use crate::push::{Gauge, Meter};
 pub(super) use turns::Request;
 
 /// The session has ended; nothing can be sent on it.
@@ -70,10 +70,17 @@ pub(super) struct Session {
     ponged: Notify,
     closed: CancellationToken,
     incoming: mpsc::Sender<Message>,
+    meter: Meter,
 }
 
 impl Session {
-    pub(super) fn new(sid: String, phase: Phase, options: &Options, incoming: mpsc::Sender<Message>) -> Self {
+    pub(super) fn new(
+        sid: String,
+        phase: Phase,
+        options: &Options,
+        incoming: mpsc::Sender<Message>,
+        meter: Meter,
+    ) -> Self {
         let name = if phase == Phase::WebSocket { options.websocket_name } else { options.polling_name };
         let state = State {
             queue: Queue::default(),
@@ -93,6 +100,7 @@ impl Session {
             ponged: Notify::new(),
             closed: CancellationToken::new(),
             incoming,
+            meter,
         }
     }
 
@@ -154,6 +162,7 @@ impl Session {
     /// What a packet from the client does. Waits while the application has enough to do.
     pub(super) async fn receive(&self, packet: Packet) -> Result<(), Violation> {
         self.heard.notify_waiters();
+        self.meter.take(packet.bytes()).await;
         match packet {
             Packet::Message(message) => self.incoming.send(message).await.map_err(|_| Violation),
             Packet::Pong => {
