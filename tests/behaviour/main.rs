@@ -18,6 +18,7 @@ mod provider;
 mod pruning;
 mod resume;
 mod slow;
+mod soak;
 mod socketio;
 mod sql_cache;
 mod support;
