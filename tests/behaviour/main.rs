@@ -11,6 +11,7 @@ mod generation;
 mod history;
 mod http;
 mod log;
+mod metrics;
 mod nodes;
 mod openapi;
 mod postgres;
