@@ -21,9 +21,9 @@ use crate::{
     config::{ModelArgs, ProviderKind, ServeArgs, secret},
     feed::{Feed, ListenerOptions},
     generation::{Captures, Generation, Runner, RunnerOptions},
-    http::{self, AllowedOrigins, Bodies, Doors, Http},
+    http::{self, AllowedOrigins, Bodies, Doors, Http, Trail, TrustedProxies},
     jobs::{self, JobOptions},
-    limits::{Limits, Source},
+    limits::Limits,
     provider::{Offline, OpenAi, OpenAiOptions, Provider},
     push::{self, Push},
     store::{Appender, Store},
@@ -89,11 +89,16 @@ pub async fn serve(args: ServeArgs) -> anyhow::Result<()> {
         connections: TaskTracker::new(),
         shutdown: shutdown.connections.clone(),
     };
+    let proxies = TrustedProxies::new(&args.http.trusted_proxies);
+    let (trail, recorder) = Trail::new(store.clone(), proxies.clone());
     let http = Http {
         store: store.clone(),
         feed: feed.clone(),
         generation,
         appender,
+        limits: limits.clone(),
+        tickets: tickets.clone(),
+        trail,
         metrics: {
             let prometheus = prometheus.clone();
             Arc::new(move || prometheus.render())
@@ -104,8 +109,7 @@ pub async fn serve(args: ServeArgs) -> anyhow::Result<()> {
     let acceptor = listen::bind(args.http.bind)?;
     let address = acceptor.address();
     let keys = recovery_keys(&store).await?;
-    let source = Source::new(&args.limits.trusted_proxies);
-    let doors = Doors { auth: auth.clone(), limits: limits.clone(), tickets, source: source.clone() };
+    let doors = Doors { auth: auth.clone(), limits: limits.clone(), tickets, proxies: proxies.clone() };
     let bodies = Bodies {
         limits: limits.clone(),
         bytes_max: usize::try_from(args.limits.body_bytes_max)?,
@@ -115,6 +119,7 @@ pub async fn serve(args: ServeArgs) -> anyhow::Result<()> {
 
     let mut roots = JoinSet::new();
     roots.spawn(named("runs", runner.run(shutdown.runs.clone())));
+    roots.spawn(named("trail", recorder.run(shutdown.log.clone())));
     roots.spawn(named("notifier", feed.clone().run_notifier(shutdown.log.clone())));
     roots.spawn(named("metrics", telemetry::upkeep(prometheus.clone(), shutdown.log.clone())));
     roots.spawn(named("sweep", feed.clone().run_sweep(shutdown.log.clone())));
@@ -124,6 +129,7 @@ pub async fn serve(args: ServeArgs) -> anyhow::Result<()> {
         prune_every: args.jobs.prune_every,
         session_ttl: args.retention.session_ttl,
         history_retention: args.retention.history_retention,
+        access_retention: args.retention.access_retention,
         partition_width: args.database.partition_width,
     };
     let jobs = jobs::run(store.clone(), job_options, shutdown.runs.clone());
@@ -134,7 +140,7 @@ pub async fn serve(args: ServeArgs) -> anyhow::Result<()> {
     }));
     roots.spawn(named("keys", auth.run(shutdown.log.clone())));
     roots.spawn(named("limits", limits.clone().run(shutdown.log.clone())));
-    let server = ServerOptions { limits, source, header_timeout: args.limits.header_timeout, drain: DRAIN_MAX };
+    let server = ServerOptions { limits, proxies, header_timeout: args.limits.header_timeout, drain: DRAIN_MAX };
     roots.spawn(named("http", server::run(acceptor, endpoint, server, shutdown.http.clone())));
 
     let database = database.keep_running();
@@ -191,7 +197,7 @@ struct Shutdown {
     connections: CancellationToken,
     /// No new requests.
     http: CancellationToken,
-    /// What moved is told to other nodes one last time.
+    /// What moved is told to other nodes one last time, and who read what is written down.
     log: CancellationToken,
 }
 
@@ -205,7 +211,7 @@ impl Shutdown {
         let _ = tokio::time::timeout(DRAIN_MAX, push.connections.wait()).await;
         wait_for(roots, &["http"]).await;
         self.log.cancel();
-        wait_for(roots, &["notifier", "sweep", "listener", "metrics", "keys", "limits"]).await;
+        wait_for(roots, &["notifier", "sweep", "listener", "metrics", "trail", "keys", "limits"]).await;
         roots.shutdown().await;
         // Their senders went with the parts above; what was queued is written.
         let _ = tokio::time::timeout(DRAIN_MAX, async { while lanes.join_next().await.is_some() {} }).await;
@@ -282,7 +288,8 @@ fn endpoint(
 ) -> impl poem::IntoEndpoint<Endpoint: 'static> {
     let socketio = push::socketio::endpoint(push.clone(), keys);
     let transports = Route::new().at("/ws", push::websocket::route(push.clone())).at("/socket.io/", socketio);
-    http::routes(transports, service(http, push), doors, bodies, origins)
+    let trail = http.trail.clone();
+    http::routes(transports, service(http, push), doors, bodies, trail, origins)
 }
 
 fn service(http: Http, push: Push) -> OpenApiService<impl OpenApi, ()> {
@@ -304,7 +311,16 @@ pub fn openapi_document() -> String {
         connections: TaskTracker::new(),
         shutdown: CancellationToken::new(),
     };
-    let http =
-        Http { store, feed, generation, appender, metrics: Arc::new(String::new), stopping: CancellationToken::new() };
+    let http = Http {
+        store,
+        feed,
+        generation,
+        appender,
+        trail: Trail::idle(),
+        limits: Limits::none(),
+        tickets: Tickets::new(&Vec::new().into(), Duration::ZERO),
+        metrics: Arc::new(String::new),
+        stopping: CancellationToken::new(),
+    };
     http::document(&service(http, push))
 }

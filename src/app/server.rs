@@ -20,7 +20,10 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::listen::TcpAcceptor;
-use crate::limits::{Busy, Limits, Source};
+use crate::{
+    http::TrustedProxies,
+    limits::{Busy, Limits},
+};
 
 /// A request's line and headers, in bytes.
 const HEAD_BYTES_MAX: usize = 64 << 10;
@@ -32,7 +35,7 @@ const REFUSALS_MAX: usize = 256;
 
 pub(super) struct ServerOptions {
     pub(super) limits: Limits,
-    pub(super) source: Source,
+    pub(super) proxies: TrustedProxies,
     pub(super) header_timeout: Duration,
     /// How long requests may take to end once the server stops.
     pub(super) drain: Duration,
@@ -54,7 +57,7 @@ pub(super) async fn run(
             () = stop.cancelled() => break,
             accepted = acceptor.accept() => accepted,
         };
-        let held = if options.source.is_proxy(remote.ip()) {
+        let held = if options.proxies.trusts(remote.ip()) {
             None
         } else {
             match options.limits.connection_from(remote.ip()) {

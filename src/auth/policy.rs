@@ -29,10 +29,12 @@ pub enum Action {
     WriteSession,
     /// Reads the node's metrics.
     ReadMetrics,
+    /// Reads who read what.
+    ReadTrail,
 }
 
 impl Action {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::StartRun,
         Self::OpenSession,
         Self::SeeStatus,
@@ -42,6 +44,7 @@ impl Action {
         Self::ReadCourse,
         Self::WriteSession,
         Self::ReadMetrics,
+        Self::ReadTrail,
     ];
 }
 
@@ -77,14 +80,17 @@ const fn reach_of_user(action: Action) -> Reach {
         | Action::ExportSession
         | Action::CancelSession
         | Action::ReadCourse => Reach::Own,
-        Action::WriteSession | Action::ReadMetrics => Reach::Nobodys,
+        Action::WriteSession | Action::ReadMetrics | Action::ReadTrail => Reach::Nobodys,
     }
 }
 
 const fn reach_of_role(role: Role, action: Action) -> Reach {
     match (role, action) {
         (Role::Producer, Action::OpenSession)
-        | (Role::Auditor, Action::SeeStatus | Action::ReadSession | Action::ExportSession | Action::ReadCourse)
+        | (
+            Role::Auditor,
+            Action::SeeStatus | Action::ReadSession | Action::ExportSession | Action::ReadCourse | Action::ReadTrail,
+        )
         | (Role::Operator, Action::SeeStatus | Action::CancelSession | Action::ReadMetrics) => Reach::Everybodys,
         (
             Role::Producer,
@@ -95,7 +101,8 @@ const fn reach_of_role(role: Role, action: Action) -> Reach {
             | Action::CancelSession
             | Action::ReadCourse
             | Action::WriteSession
-            | Action::ReadMetrics,
+            | Action::ReadMetrics
+            | Action::ReadTrail,
         )
         | (
             Role::Auditor,
@@ -108,7 +115,8 @@ const fn reach_of_role(role: Role, action: Action) -> Reach {
             | Action::ReadSession
             | Action::ExportSession
             | Action::ReadCourse
-            | Action::WriteSession,
+            | Action::WriteSession
+            | Action::ReadTrail,
         ) => Reach::Nobodys,
     }
 }
@@ -201,7 +209,11 @@ mod tests {
             let other = may_touch(&me, action, Some(Uuid::from_u128(2)));
             assert_eq!(other, may_touch(&me, action, None), "{action:?}: another's is as if it were not there");
             assert!(other.is_err());
-            assert_eq!(own.is_ok(), !matches!(action, Action::WriteSession | Action::ReadMetrics), "{action:?}");
+            assert_eq!(
+                own.is_ok(),
+                !matches!(action, Action::WriteSession | Action::ReadMetrics | Action::ReadTrail),
+                "{action:?}"
+            );
         }
     }
 

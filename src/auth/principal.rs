@@ -19,15 +19,21 @@ pub enum Principal {
     Writer([u8; 32]),
 }
 
-/// What is logged and counted: who it is, and nothing that opens a door.
-impl fmt::Debug for Principal {
+/// What is logged and kept: who it is, and nothing that opens a door.
+impl fmt::Display for Principal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Open => f.write_str("open"),
-            Self::User(user_id) => write!(f, "user {user_id}"),
-            Self::Key(id, roles) => write!(f, "key {id} ({roles})"),
+            Self::User(user_id) => write!(f, "user:{user_id}"),
+            Self::Key(id, _) => write!(f, "key:{id}"),
             Self::Writer(_) => f.write_str("writer"),
         }
+    }
+}
+
+impl fmt::Debug for Principal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

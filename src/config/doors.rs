@@ -4,7 +4,6 @@ use std::{fmt, fs, num::NonZeroU32, path::PathBuf, str::FromStr, time::Duration}
 
 use anyhow::{Context, bail};
 use clap::Args;
-use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::duration;
@@ -170,17 +169,6 @@ pub struct LimitArgs {
     #[arg(long, env = "COURSESTREAM_BODY_BYTES_MAX", default_value_t = 1 << 20, value_name = "N",
         value_parser = clap::value_parser!(u32).range(1_024..))]
     pub body_bytes_max: u32,
-
-    /// A proxy, or a network of them, whose X-Forwarded-For is believed; repeatable
-    #[arg(long = "trusted-proxy", env = "COURSESTREAM_TRUSTED_PROXY", value_delimiter = ',', value_name = "ADDRESS",
-        value_parser = network)]
-    pub trusted_proxies: Vec<IpNet>,
-}
-
-/// `10.0.0.0/8`, or one address.
-fn network(text: &str) -> Result<IpNet, String> {
-    let one = text.parse::<std::net::IpAddr>().map(IpNet::from);
-    one.or_else(|_| text.parse()).map_err(|_| "write it like 10.0.0.7 or 10.0.0.0/8".to_owned())
 }
 
 /// A limit: given, or by default and then not for loopback.
@@ -210,8 +198,6 @@ mod tests {
     struct Line {
         #[command(flatten)]
         auth: AuthArgs,
-        #[command(flatten)]
-        limits: LimitArgs,
     }
 
     fn line(arguments: &[&str]) -> Line {
@@ -257,12 +243,5 @@ mod tests {
         assert_eq!(Limit::of(None, 5), Limit { max: NonZeroU32::new(5), spares_loopback: true });
         assert_eq!(Limit::of(Some(7), 5), Limit { max: NonZeroU32::new(7), spares_loopback: false });
         assert_eq!(Limit::of(Some(0), 5).max, None);
-    }
-
-    #[test]
-    fn proxies_are_addresses_or_networks() {
-        let limits = line(&["--trusted-proxy", "10.0.0.7,192.168.0.0/16"]).limits;
-        assert_eq!(limits.trusted_proxies.len(), 2);
-        assert!(Line::try_parse_from(["x", "--trusted-proxy", "proxy.example.com"]).is_err());
     }
 }

@@ -38,6 +38,8 @@ const CANCEL_ATTEMPTS_MAX: usize = 5;
 pub enum StartError {
     #[error("too many runs are waiting; try again later")]
     QueueFull,
+    #[error("too many runs of this user are under way; try again later")]
+    TooManyRuns,
     #[error(transparent)]
     Idempotency(#[from] IdempotencyError),
 }
@@ -86,19 +88,25 @@ impl Generation {
         self.store.count_queued(self.queue_max).await
     }
 
-    /// Queues a run; a node with room takes it up. A retry with the same key is answered with the first one's session.
+    /// Queues a run, unless its user has `runs_max` under way; a node with room takes it up. A retry with the same key is answered with the first one's session.
     ///
     /// # Errors
     ///
     /// [`StartError`].
-    pub async fn start(&self, new: &NewSession, idempotency: Option<&Idempotency>) -> Result<SessionId, StartError> {
-        if self.queue_length().await? >= self.queue_max {
+    pub async fn start(
+        &self,
+        new: &NewSession,
+        idempotency: Option<&Idempotency>,
+        runs_max: usize,
+    ) -> Result<SessionId, StartError> {
+        let is_over = runs_max < usize::MAX && self.store.count_open_runs(new.user_id, runs_max).await? >= runs_max;
+        if is_over || self.queue_length().await? >= self.queue_max {
             // A retry adds nothing to the queue.
             let first = match idempotency {
                 Some(idempotency) => self.store.find_by_key(new.user_id, idempotency).await?,
                 None => None,
             };
-            return first.ok_or(StartError::QueueFull);
+            return first.ok_or(if is_over { StartError::TooManyRuns } else { StartError::QueueFull });
         }
         let session_id = match idempotency {
             Some(idempotency) => self.store.create_session_once(new, idempotency).await?,

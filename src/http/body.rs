@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use poem::{Endpoint, Error, IntoResponse, Request, Response, error::ReadBodyError, http::StatusCode};
 
-use super::doors;
+use super::errors;
 use crate::{auth::Caller, limits::Limits};
 
 /// What is read of a request.
@@ -27,7 +27,7 @@ pub(super) async fn bound<E: Endpoint>(next: Arc<E>, mut request: Request, bodie
             if let Some(caller) = request.extensions().get::<Caller>()
                 && let Err(busy) = limits.bytes_from(caller.address, bytes.len())
             {
-                return Ok(doors::answer(&request, busy.into()));
+                return Ok(errors::answer(&request, &busy.into()));
             }
             request.set_body(bytes);
             next.call(request).await.map(IntoResponse::into_response)

@@ -5,20 +5,23 @@
 //! endpoint that forgets to ask is closed, not open. What [`Identity`](crate::wire::Identity) then may do is for the
 //! endpoint to ask, with the thing that it found.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    sync::Arc,
+};
 
 use chrono::Utc;
 use poem::{
-    Addr, Endpoint, IntoResponse, Request, Response,
-    http::{HeaderValue, Method, header},
+    Endpoint, IntoResponse, Request, Response,
+    http::{Method, header},
 };
 
-use super::errors;
+use super::{TrustedProxies, errors, trail};
 use crate::{
     auth::{Auth, AuthError, Caller, Granted, bearer, ticket::Tickets},
     event::SessionId,
-    limits::{Busy, Held, Limits, Source},
-    wire::{ErrorCode, Problem},
+    limits::{Held, Limits},
+    wire::Problem,
 };
 
 /// The doors of a node. Cheap to clone.
@@ -27,37 +30,19 @@ pub struct Doors {
     pub auth: Auth,
     pub limits: Limits,
     pub tickets: Tickets,
-    pub source: Source,
-}
-
-/// Why a request goes no further.
-pub(super) enum Shut {
-    Auth(AuthError),
-    Busy(Busy),
-}
-
-impl From<AuthError> for Shut {
-    fn from(error: AuthError) -> Self {
-        Self::Auth(error)
-    }
-}
-
-impl From<Busy> for Shut {
-    fn from(busy: Busy) -> Self {
-        Self::Busy(busy)
-    }
+    pub proxies: TrustedProxies,
 }
 
 pub(super) async fn guard<E: Endpoint>(next: Arc<E>, mut request: Request, doors: Doors) -> poem::Result<Response> {
     match doors.ask(&mut request).await {
         Ok(()) => next.call(request).await.map(IntoResponse::into_response),
-        Err(shut) => Ok(answer(&request, shut)),
+        Err(problem) => Ok(errors::answer(&request, &problem)),
     }
 }
 
 impl Doors {
-    async fn ask(&self, request: &mut Request) -> Result<(), Shut> {
-        let address = self.address(request);
+    async fn ask(&self, request: &mut Request) -> Result<(), Problem> {
+        let address = self.proxies.client(request).unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
         if request.extensions().get::<Arc<Held>>().is_none() {
             // Through a proxy: a connection of the proxy's is nobody's, its requests are their clients'.
             let held = self.limits.connection_from(address)?;
@@ -70,18 +55,11 @@ impl Doors {
             None if is_guarded(request.uri().path()) => return Err(AuthError::Missing.into()),
             None => {}
         }
+        if let Some(Granted { principal, .. }) = granted.as_ref().filter(|_| !self.auth.is_open()) {
+            request.extensions_mut().insert(trail::Principal(principal.to_string()));
+        }
         request.extensions_mut().insert(Caller { address, granted });
         Ok(())
-    }
-
-    fn address(&self, request: &Request) -> IpAddr {
-        let peer = match &request.remote_addr().0 {
-            Addr::SocketAddr(address) => address.ip(),
-            Addr::Unix(_) | Addr::Custom(..) => IpAddr::from([127, 0, 0, 1]),
-        };
-        let forwarded_for = request.headers().get_all("x-forwarded-for").iter();
-        let forwarded_for: Vec<&str> = forwarded_for.filter_map(|value| value.to_str().ok()).collect();
-        self.source.client(peer, forwarded_for.into_iter())
     }
 
     /// Who asks. A token that is there has to be right, also where none is needed.
@@ -119,31 +97,6 @@ fn ticket_of(request: &Request) -> Option<(SessionId, String)> {
     let is_read = request.method() == Method::GET || request.method() == Method::HEAD;
     let Query { ticket } = request.params().ok().filter(|_| is_read)?;
     Some((session.parse().ok()?, ticket))
-}
-
-/// In the form of the path that was asked for.
-pub(super) fn answer(request: &Request, shut: Shut) -> Response {
-    let (problem, name, value) = match shut {
-        Shut::Auth(AuthError::Unavailable) => {
-            let problem = Problem::new(ErrorCode::Unavailable, AuthError::Unavailable.to_string());
-            (problem, header::RETRY_AFTER, HeaderValue::from_static("5"))
-        }
-        Shut::Auth(error @ (AuthError::Missing | AuthError::Invalid | AuthError::Expired)) => {
-            let challenge = match error {
-                AuthError::Missing => "Bearer realm=\"coursestream\"",
-                _ => "Bearer realm=\"coursestream\", error=\"invalid_token\"",
-            };
-            let problem = Problem::new(ErrorCode::Unauthorized, format!("Authorization: {error}"));
-            (problem, header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
-        }
-        Shut::Busy(busy) => {
-            let problem = Problem::new(ErrorCode::TooManyRequests, busy.to_string());
-            (problem, header::RETRY_AFTER, HeaderValue::from(busy.retry_after_seconds()))
-        }
-    };
-    let mut response = errors::answer(request, &problem);
-    response.headers_mut().insert(name, value);
-    response
 }
 
 #[cfg(test)]

@@ -3,36 +3,49 @@
 //! The drop-in endpoints answer as the clients that exist expect it (`{"success":…}`); all others report errors as
 //! `application/problem+json`. What poem itself refuses (a body that is not JSON, a path that is not there) is brought
 //! into the same two forms by [`errors`]. The page that people see, [`ui`], is beside the API and stands in no document.
+//!
+//! An operation returns `Result<Reply<What>, refused![Code, …]>`: what it answers when all is well, and the problems that it
+//! knows. Both stand in the document by themselves; inside, `?` turns any [`Problem`](crate::wire::Problem) into the answer.
 
 mod allow;
+mod audit;
 mod body;
+mod client_address;
 mod courses;
 mod doors;
 mod errors;
+mod example;
 mod generation;
 mod health;
 mod origin;
+mod paging;
 mod producers;
-mod raw;
+mod reply;
 mod sessions;
 mod strict;
 mod timestamp;
+mod trail;
 mod ui;
+mod vocabulary;
 
 use poem::{Endpoint, EndpointExt, IntoEndpoint, Response, Route, endpoint::make_sync};
 use poem_openapi::{OpenApi, OpenApiService};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    auth::ticket::Tickets,
     feed::Feed,
     generation::Generation,
+    limits::Limits,
     store::{Appender, Store},
 };
 
 pub use body::Bodies;
+pub use client_address::TrustedProxies;
 pub use doors::Doors;
 pub use health::Metrics;
 pub use origin::AllowedOrigins;
+pub use trail::{Principal, Recorder, Trail};
 
 /// What the endpoints work with.
 #[derive(Clone)]
@@ -41,6 +54,9 @@ pub struct Http {
     pub feed: Feed,
     pub generation: Generation,
     pub appender: Appender,
+    pub trail: Trail,
+    pub limits: Limits,
+    pub tickets: Tickets,
     pub metrics: Metrics,
     /// Cancelled once the node is told to stop: it is no longer ready.
     pub stopping: CancellationToken,
@@ -56,6 +72,7 @@ pub fn service<O: OpenApi>(http: Http, others: O) -> OpenApiService<impl OpenApi
         sessions::SessionsApi { http: http.clone() },
         producers::ProducersApi { http: http.clone() },
         courses::CoursesApi { http: http.clone() },
+        audit::AuditApi { http: http.clone() },
         health::HealthApi { http },
         others,
     );
@@ -77,6 +94,7 @@ pub fn routes<T: OpenApi + 'static>(
     service: OpenApiService<T, ()>,
     doors: Doors,
     bodies: Bodies,
+    trail: Trail,
     origins: AllowedOrigins,
 ) -> impl IntoEndpoint<Endpoint = impl Endpoint + 'static> {
     let document = document(&service);
@@ -86,7 +104,13 @@ pub fn routes<T: OpenApi + 'static>(
         .at("/openapi.json", poem::get(document))
         .nest("/docs", service.swagger_ui())
         // Transports bound what they read themselves.
-        .nest("/", service.into_endpoint().around(move |next, request| body::bound(next, request, bodies.clone())));
+        .nest(
+            "/",
+            service
+                .into_endpoint()
+                .around(move |next, request| trail::record(next, request, trail.clone()))
+                .around(move |next, request| body::bound(next, request, bodies.clone())),
+        );
     let routes = routes
         .around(ui::root)
         .around(move |next, request| doors::guard(next, request, doors.clone()))

@@ -9,7 +9,6 @@
 
 mod count;
 mod rate;
-pub mod source;
 
 use std::{
     net::{IpAddr, Ipv6Addr},
@@ -29,7 +28,6 @@ use crate::{
 use count::Counts;
 pub use count::Held;
 use rate::Rates;
-pub use source::Source;
 
 /// A bucket holds so many seconds' worth.
 const BURST_SECONDS: u32 = 10;

@@ -8,7 +8,6 @@
 
 mod access;
 mod pump;
-mod refusal;
 pub mod socketio;
 pub mod sse;
 mod upgrade;

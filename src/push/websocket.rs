@@ -30,12 +30,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Change, Gauge, Meter, Outgoing, Pump, Push, Turn, caller,
-    refusal::Refusal,
     upgrade::{self, Socket},
 };
 use crate::{
     auth::bearer,
-    wire::{Authenticate, ErrorCode, Join, Leave, ServerEvent},
+    wire::{AsProblem, Authenticate, ErrorCode, Form, Join, Leave, Problem, ServerEvent},
 };
 
 /// The largest frame that a client may send.
@@ -54,12 +53,12 @@ const COMMANDS_MAX: usize = 16;
 pub fn route(push: Push) -> RouteMethod {
     poem::get(make(move |request| {
         let push = push.clone();
-        async move { open(push, &request).await.unwrap_or_else(|refusal| refusal.respond()) }
+        async move { open(push, &request).await.unwrap_or_else(|problem| AsProblem::respond(&problem)) }
     }))
 }
 
 /// A caller says who he is in the handshake's header, in a subprotocol, or in the first frame.
-async fn open(push: Push, request: &Request) -> Result<Response, Refusal> {
+async fn open(push: Push, request: &Request) -> Result<Response, Problem> {
     let mut caller = caller(request);
     if caller.granted.is_none()
         && let Some(token) = bearer::from_subprotocols(upgrade::subprotocols(request))
@@ -236,7 +235,7 @@ fn parse(text: &str) -> Command {
         "authenticate" => Authenticate::parse(&frame.data).map(Command::Authenticate),
         _ => return refuse("event: must be join_session, leave_session or authenticate".to_owned()),
     };
-    parsed.unwrap_or_else(|error| refuse(error.to_string()))
+    parsed.unwrap_or_else(|error| Command::Refuse(error.into()))
 }
 
 /// Writes until the node stops, or the reader has ended and all it read is answered.

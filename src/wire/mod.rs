@@ -7,11 +7,16 @@ mod code;
 mod frame;
 mod identity;
 mod json;
+mod param;
 mod problem;
+mod refused;
 
 pub use client::{Authenticate, Join, Leave, PayloadError};
 pub use code::ErrorCode;
 pub use frame::{Frame, ServerEvent, Stamped};
 pub use identity::Identity;
 pub use json::{JsonError, check_json};
+pub(crate) use param::param_type;
+pub use param::{IdParam, OffsetParam, TextParam, parse_offset};
 pub use problem::{Problem, Tag};
+pub use refused::{AsProblem, Form, Refused, codes};

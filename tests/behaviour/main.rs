@@ -6,6 +6,7 @@ mod append;
 mod commands;
 mod cors;
 mod crash;
+mod doors;
 mod faults;
 mod generation;
 mod history;
