@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, str::FromStr, time::Duration};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use sqlx::postgres::PgConnectOptions;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -15,6 +15,8 @@ use crate::{
 
 /// How long a caller waits for a connection before it is told that the database is away.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// What nodes on the private PostgreSQL run as.
+const SERVICE_ROLE: &str = "coursestream_service";
 /// Pause before a private PostgreSQL that ended by itself is started again.
 const RESTART_PAUSE: Duration = Duration::from_millis(200);
 
@@ -47,17 +49,52 @@ impl Database {
             None => connect.clone(),
         };
         let place = describe(&connect);
-        let options = StoreOptions {
-            connect,
-            is_pooled: args.listen_database_url.is_some(),
-            direct,
-            connections_max: args.database_connections,
-            acquire_timeout: ACQUIRE_TIMEOUT,
-            partition_width: args.partition_width,
-        };
-        let store =
-            Store::connect(options).await.with_context(|| format!("cannot connect to PostgreSQL at {place}"))?;
+        let store = Store::connect(options(args, connect, direct))
+            .await
+            .with_context(|| format!("cannot connect to PostgreSQL at {place}"))?;
         Ok(Self { store, cluster })
+    }
+
+    /// The same to run a node: migrated, and with no more rights than a node needs. Of the private PostgreSQL a role of its
+    /// own; of a given one the login that was given, which need not own anything.
+    ///
+    /// # Errors
+    ///
+    /// In words that say what to do.
+    pub async fn open_to_serve(args: &DatabaseArgs) -> anyhow::Result<Self> {
+        let database = Self::open(args).await?;
+        let served = database.serve(args).await;
+        match served {
+            Ok(Some(store)) => {
+                database.store.close().await;
+                Ok(Self { store, ..database })
+            }
+            Ok(None) => Ok(database),
+            Err(error) => {
+                database.close().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Migrates, and connects with less rights where that can be arranged here.
+    async fn serve(&self, args: &DatabaseArgs) -> anyhow::Result<Option<Store>> {
+        let store = &self.store;
+        if store.may_migrate().await? {
+            store.migrate().await?;
+        } else if !store.is_migrated().await.unwrap_or(false) {
+            bail!(
+                "the schema is not up to date, and this login may not change it: as its owner, run \
+                `coursestream migrate --grant-service-role <this login>`"
+            );
+        }
+        if args.database_url.is_some() {
+            return Ok(None);
+        }
+        store.provide_service(SERVICE_ROLE).await?;
+        let connect =
+            PrivateCluster::connect_options_beside(&args.data_dir, postgres::DATABASE)?.username(SERVICE_ROLE);
+        Ok(Some(Store::connect(options(args, connect.clone(), connect)).await?))
     }
 
     /// Starts the private PostgreSQL again whenever it ends by itself, until it is stopped.
@@ -83,6 +120,17 @@ impl Stopper {
         if let Some(keeper) = self.keeper {
             let _ = keeper.await;
         }
+    }
+}
+
+fn options(args: &DatabaseArgs, connect: PgConnectOptions, direct: PgConnectOptions) -> StoreOptions {
+    StoreOptions {
+        connect,
+        is_pooled: args.listen_database_url.is_some(),
+        direct,
+        connections_max: args.database_connections,
+        acquire_timeout: ACQUIRE_TIMEOUT,
+        partition_width: args.partition_width,
     }
 }
 

@@ -55,9 +55,8 @@ pub async fn serve(args: ServeArgs) -> anyhow::Result<()> {
     let mut terminated = signal(SignalKind::terminate())?;
     let mut interrupted = signal(SignalKind::interrupt())?;
 
-    let database = Database::open(&args.database).await?;
+    let database = Database::open_to_serve(&args.database).await?;
     let store = database.store.clone();
-    store.migrate().await?;
     store.ensure_partitions_ahead(1).await?;
 
     let node = Uuid::new_v4();

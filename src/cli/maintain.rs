@@ -18,6 +18,11 @@ const PAGE: usize = 500;
 pub struct MigrateArgs {
     #[command(flatten)]
     database: DatabaseArgs,
+
+    /// Let this role run nodes, with no more rights than that takes: it can neither change nor delete events. It is made
+    /// where it is missing, without a password
+    #[arg(long, value_name = "ROLE")]
+    grant_service_role: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -43,7 +48,14 @@ pub struct RebuildArgs {
 /// When the database cannot be reached or a migration fails.
 pub async fn migrate(args: MigrateArgs) -> anyhow::Result<ExitCode> {
     let database = Database::open(&args.database).await?;
-    let done = database.store.migrate().await;
+    let done = async {
+        database.store.migrate().await?;
+        match &args.grant_service_role {
+            Some(role) => database.store.provide_service(role).await,
+            None => Ok(()),
+        }
+    }
+    .await;
     database.close().await;
     done?;
     println!("the schema is up to date");

@@ -164,6 +164,33 @@ impl Store {
         Ok(connection.close().await?)
     }
 
+    /// Whether this login may bring the schema up to date: it owns the schema, or there is none and it may make one.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be asked.
+    pub async fn may_migrate(&self) -> Result<bool, StoreError> {
+        Ok(sqlx::query_scalar!(
+            r#"select coalesce(
+                (select pg_has_role(nspowner, 'usage') from pg_catalog.pg_namespace where nspname = 'coursestream'),
+                has_database_privilege(current_database(), 'create')) as "may!""#
+        )
+        .fetch_one(&self.pool)
+        .await?)
+    }
+
+    /// Lets a role run nodes on this database, with no more rights than that takes. Makes the role where it is missing. For the
+    /// schema's owner.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be asked, or the login may not.
+    pub async fn provide_service(&self, role: &str) -> Result<(), StoreError> {
+        // The parameter's type is `name`, which sqlx does not know.
+        sqlx::query!("select coursestream.provide_service($1::text::name)", role).execute(&self.pool).await?;
+        Ok(())
+    }
+
     /// Whether every migration of this version has been applied.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 
 mod attacks;
 mod callers;
+mod database;
 mod keys;
 mod limits;
 mod matrix;

@@ -77,6 +77,12 @@ impl Database {
         Self { url: url(shared, &name), options: shared.admin.clone().database(&name) }
     }
 
+    /// The same for another login of the cluster.
+    pub fn as_role(&self, role: &str) -> Self {
+        let url = self.url.replacen("coursestream@", &format!("{role}@"), 1);
+        Self { url, options: self.options.clone().username(role) }
+    }
+
     pub fn options(&self) -> PgConnectOptions {
         self.options.clone()
     }
