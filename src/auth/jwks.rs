@@ -238,4 +238,11 @@ mod tests {
             assert!(Jwks::new(url).is_err(), "{url}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_key_set_is_too_strange(text in "(\\{\"keys\":\\[)?[\\[\\]{}\",:a-zA-Z0-9]{0,80}.{0,40}") {
+            let _ = read(text.as_bytes());
+        }
+    }
 }

@@ -78,4 +78,12 @@ mod tests {
         assert_eq!(client(&trusted, "10.0.0.1", &["192.0.2.7:4711"]), "192.0.2.7");
         assert_eq!(client(&trusted, "10.0.0.1", &["[2001:db8::1]"]), "2001:db8::1");
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_header_is_too_strange(header in "[0-9a-f:.,\\[\\] ]{0,60}.{0,20}") {
+            let names: Vec<&str> = header.split(',').collect();
+            let _ = client(&["10.0.0.0/8"], "10.0.0.1", &names);
+        }
+    }
 }

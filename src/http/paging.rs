@@ -99,6 +99,12 @@ mod tests {
         fn every_text_of_the_form_is_a_place(text in "[A-Za-z0-9_-]{32}") {
             prop_assert_eq!(Cursor::parse(&text).unwrap().text(), text);
         }
+
+        #[test]
+        fn no_text_is_too_strange(text in "[A-Za-z0-9_-]{0,40}.{0,40}", micros: i64) {
+            let _ = Cursor::parse(&text).map(Cursor::moment);
+            let _ = Cursor { micros, id: Uuid::nil() }.moment();
+        }
     }
 
     #[test]

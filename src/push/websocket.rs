@@ -285,3 +285,30 @@ async fn write(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn no_frame_is_too_strange(
+            text in prop_oneof![
+                ".{0,200}",
+                "\\{\"event\":\"(join_session|leave_session|authenticate|x)\"(,\"data\":[0-9\\[\\]{}\",:a-z]{0,60})?\\}",
+            ],
+        ) {
+            let _ = parse(&text);
+        }
+    }
+
+    #[test]
+    fn a_frame_that_is_nested_too_deeply_is_refused() {
+        for open in ["[", "{\"a\":"] {
+            let frame = format!("{{\"event\":\"join_session\",\"data\":{}", open.repeat(20_000));
+            assert!(matches!(parse(&frame), Command::Refuse(_)));
+        }
+    }
+}

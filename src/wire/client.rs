@@ -103,9 +103,39 @@ fn session_id(payload: &Value) -> Result<SessionId, PayloadError> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
+
+    fn value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            ".{0,40}".prop_map(Value::from),
+            Just(Value::from(SESSION)),
+        ];
+        leaf.prop_recursive(3, 16, 4, |inner| {
+            let name = prop_oneof![Just("sessionId"), Just("lastSeenOffset"), Just("token"), Just("other")];
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                proptest::collection::hash_map(name, inner, 0..4).prop_map(|fields| {
+                    Value::Object(fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+                }),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn no_payload_is_too_strange(payload in value()) {
+            let _ = Join::parse(&payload);
+            let _ = Leave::parse(&payload);
+            let _ = Authenticate::parse(&payload);
+        }
+    }
 
     const SESSION: &str = "0199aaaa-bbbb-7ccc-8ddd-eeeeeeeeeeee";
 

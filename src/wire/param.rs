@@ -129,7 +129,18 @@ impl ToJSON for OffsetParam {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        /// `Last-Event-ID` and its like.
+        #[test]
+        fn no_offset_is_too_strange(text in "[0-9+-]{0,30}.{0,40}") {
+            let _ = parse_offset(&text);
+            let _ = IdParam::parse_from_parameter(&text);
+        }
+    }
 
     #[test]
     fn offsets_are_digits_however_many() {

@@ -114,6 +114,18 @@ async fn a_stream_whose_token_expires_goes_on_from_its_offset_with_a_fresh_one()
 }
 
 #[tokio::test]
+async fn a_stream_whose_token_has_expired_ends_within_a_minute() {
+    let guarded = guarded(&[]).await;
+    let outside = guarded.outside_session().await;
+    let mut socket = Socket::connect(&guarded.service).await;
+    socket.send("authenticate", json!(token(USER, 2))).await;
+    socket.expect("authenticated").await;
+    socket.join(&outside.session).await;
+    let (code, received) = socket.rest_and_close_code().await;
+    assert_eq!((code, received.len()), (1008, 1));
+}
+
+#[tokio::test]
 async fn a_socket_io_client_goes_on_with_a_fresh_token_too() {
     let guarded = guarded(&[]).await;
     let outside = guarded.outside_session().await;
