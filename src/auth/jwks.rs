@@ -83,6 +83,11 @@ impl Jwks {
         if !(url.scheme() == "https" || (url.scheme() == "http" && is_loopback)) {
             return Err(JwksSetupError::Url);
         }
+        metrics::describe_counter!(
+            "coursestream_jwks_errors_total",
+            "How often the issuer of tokens could not be asked for its keys"
+        );
+        metrics::counter!("coursestream_jwks_errors_total").increment(0);
         // An error means that another part was faster.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = Client::builder()

@@ -90,6 +90,9 @@ struct Shared {
 impl Limits {
     #[must_use]
     pub fn new(args: &LimitArgs, is_open: bool) -> Self {
+        for of in ["requests", "bytes", "connections", "streams", "joined sessions", "runs"] {
+            metrics::counter!("coursestream_limited_total", "limit" => of).increment(0);
+        }
         let requests = Limit::of(args.requests_per_address, 50);
         let bytes = Limit::of(args.bytes_per_address, 4 << 20);
         let by_caller = |given, default| Limit::of(given, default).max;

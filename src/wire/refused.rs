@@ -195,7 +195,7 @@ mod tests {
     #[test]
     fn the_description_has_what_was_named_and_what_is_always_known() {
         let statuses: Vec<u16> = Example::meta().responses.iter().filter_map(|answer| answer.status).collect();
-        assert_eq!(statuses, [400, 403, 404, 500, 503]);
+        assert_eq!(statuses, [400, 401, 403, 404, 429, 500, 503]);
         let mut registry = Registry::new();
         Example::register(&mut registry);
         let schema = serde_json::to_value(&registry.schemas["BadRequestOrOffsetAheadProblem"]).unwrap();

@@ -40,9 +40,13 @@ async fn a_node_does_all_of_its_work_without_owning_anything() {
     assert_eq!(api.wait_for_end(&session).await["status"], "completed");
     let (status, created) = api.post("/api/v1/sessions", &json!({"topic": "x", "user_id": USER})).await;
     assert_eq!(status, 201, "{created}");
-    let path = format!("/api/v1/sessions/{}/messages", created["sessionId"].as_str().unwrap());
+    let outside = created["sessionId"].as_str().unwrap();
+    let path = format!("/api/v1/sessions/{outside}/messages");
     let request = api.request(Method::POST, &path).header("producer-id", "p").header("producer-seq", "0");
     assert_eq!(Answer::to(request.json(&json!([{"type": "log", "message": "x"}]))).await.status, 200);
+    // What does not end stays where it is, and its partition with it.
+    let ended = api.post(&format!("/api/v1/sessions/{outside}/end"), &json!({"status": "completed"})).await;
+    assert_eq!(ended.0, 200, "{}", ended.1);
     for path in ["/api/v1/sessions", "/api/v1/courses", "/api/v1/audit/access", "/health/ready", "/metrics"] {
         assert_eq!(Answer::to(api.request(Method::GET, path)).await.status, 200, "{path}");
     }
