@@ -194,7 +194,8 @@ async fn pages_follow_each_other_without_a_hole() {
     }
     // However far beyond the end, it is the same.
     let beyond = ["9223372036854775807", "9223372036854775808", "18446744073709551615", "99999999999999999999999"];
-    let within = [(all.len(), 0), (all.len() + 1, 0), (all.len() - 2, 2)].map(|(after, rest)| (after.to_string(), rest));
+    let within =
+        [(all.len(), 0), (all.len() + 1, 0), (all.len() - 2, 2)].map(|(after, rest)| (after.to_string(), rest));
     for (after, rest) in within.into_iter().chain(beyond.map(|after| (after.to_owned(), 0))) {
         let (status, page) = api.get(&format!("/api/v1/sessions/{session}/events?after={after}")).await;
         assert_eq!((status.as_u16(), page["items"].as_array().unwrap().len()), (200, rest), "after {after}");
