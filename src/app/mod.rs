@@ -23,7 +23,7 @@ use crate::{
     jobs::{self, JobOptions},
     provider::{Offline, OpenAi, OpenAiOptions, Provider},
     push::{self, Push},
-    store::{Appender, Store},
+    store::{Appender, JoinNotes, Store},
     telemetry,
 };
 
@@ -66,7 +66,9 @@ pub async fn serve(args: ServeArgs) -> anyhow::Result<()> {
 
     // What stops first and what last: see `Shutdown`.
     let shutdown = Shutdown::default();
-    let push = Push { feed: feed.clone(), connections: TaskTracker::new(), shutdown: shutdown.connections.clone() };
+    let (joins, join_writer) = JoinNotes::new();
+    let push =
+        Push { feed: feed.clone(), joins, connections: TaskTracker::new(), shutdown: shutdown.connections.clone() };
     let http = Http {
         store: store.clone(),
         feed: feed.clone(),
@@ -88,6 +90,7 @@ pub async fn serve(args: ServeArgs) -> anyhow::Result<()> {
     roots.spawn(named("runs", runner.run(shutdown.runs.clone())));
     roots.spawn(named("notifier", feed.clone().run_notifier(shutdown.log.clone())));
     roots.spawn(named("metrics", telemetry::upkeep(prometheus.clone(), shutdown.log.clone())));
+    roots.spawn(named("joins", join_writer.run(store.clone(), node, shutdown.log.clone())));
     roots.spawn(named("sweep", feed.clone().run_sweep(shutdown.log.clone())));
     let listener = ListenerOptions { connect: store.direct_options(), probe_every: PROBE_EVERY };
     roots.spawn(named("listener", feed.run_listener(listener, shutdown.log.clone())));
@@ -157,7 +160,7 @@ struct Shutdown {
     connections: CancellationToken,
     /// No new requests.
     http: CancellationToken,
-    /// What moved is told to other nodes one last time.
+    /// What moved is told to other nodes one last time, and what was noted is written.
     log: CancellationToken,
 }
 
@@ -171,7 +174,7 @@ impl Shutdown {
         let _ = tokio::time::timeout(DRAIN_MAX, push.connections.wait()).await;
         wait_for(roots, &["http"]).await;
         self.log.cancel();
-        wait_for(roots, &["notifier", "sweep", "listener", "metrics"]).await;
+        wait_for(roots, &["notifier", "sweep", "listener", "joins", "metrics"]).await;
         roots.shutdown().await;
         // Their senders went with the parts above; what was queued is written.
         let _ = tokio::time::timeout(DRAIN_MAX, async { while lanes.join_next().await.is_some() {} }).await;
@@ -260,7 +263,12 @@ pub fn openapi_document() -> String {
     let feed = Feed::new(store.clone(), Uuid::nil());
     let appender = Appender::idle();
     let generation = Generation::new(store.clone(), appender.clone(), Uuid::nil(), 0);
-    let push = Push { feed: feed.clone(), connections: TaskTracker::new(), shutdown: CancellationToken::new() };
+    let push = Push {
+        feed: feed.clone(),
+        joins: JoinNotes::new().0,
+        connections: TaskTracker::new(),
+        shutdown: CancellationToken::new(),
+    };
     let http =
         Http { store, feed, generation, appender, metrics: Arc::new(String::new), stopping: CancellationToken::new() };
     http::document(&service(http, push))

@@ -5,6 +5,7 @@
 //! into the same two forms by [`errors`]. The page that people see, [`ui`], is beside the API and stands in no document.
 
 mod allow;
+mod analytics;
 mod body;
 mod courses;
 mod errors;
@@ -53,6 +54,7 @@ pub fn service<O: OpenApi>(http: Http, others: O) -> OpenApiService<impl OpenApi
         sessions::SessionsApi { http: http.clone() },
         producers::ProducersApi { http: http.clone() },
         courses::CoursesApi { http: http.clone() },
+        analytics::AnalyticsApi { http: http.clone() },
         health::HealthApi { http },
         others,
     );

@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Gauge, Outgoing, Pump, Push};
 use crate::{
     event::{Offset, SessionId},
+    store::Transport,
     wire::{ErrorCode, Join, Problem, ServerEvent, Tag},
 };
 
@@ -110,7 +111,7 @@ impl SseApi {
 
 impl SseApi {
     async fn follow(&self, join: Join) -> StreamAnswer {
-        let mut pump = Pump::new(self.push.feed.clone());
+        let mut pump = self.push.pump(Transport::Sse);
         let status = match pump.join(join).await {
             Ok(status) => status,
             Err(ServerEvent::Error { code, message, .. }) => return refuse(code, &message),

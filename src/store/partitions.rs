@@ -171,6 +171,14 @@ impl Store {
                 break;
             }
         }
+        // No foreign key does it for these.
+        sqlx::query!(
+            "delete from coursestream.joins where session_id >= $1 and session_id < $2",
+            partition.lower_bound,
+            partition.upper_bound
+        )
+        .execute(&mut *connection)
+        .await?;
         alone_for_a_moment(connection, Change::Drop, &partition.name).await
     }
 }

@@ -44,6 +44,8 @@ pub enum Tag {
     Sessions,
     /// Courses that runs have saved.
     Courses,
+    /// What happened, summed up.
+    Analytics,
     /// Whether this node is well.
     Health,
 }
