@@ -157,7 +157,7 @@ create view analytics.courses as
 select c.course_id, c.session_id, c.user_id, c.title, c.target_audience, c.created_at,
     (select count(*) from coursestream.course_parts p where p.course_id = c.course_id) as parts,
     (select count(*) from coursestream.course_lessons l where l.course_id = c.course_id) as lessons
-from coursestream.courses c;
+from coursestream.courses c join analytics.runs r using (session_id);
 
 create view analytics.model_prices as
 select provider, model, valid_from,

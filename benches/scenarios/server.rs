@@ -92,6 +92,12 @@ impl Server {
         Ok(PgConnection::connect_with(&options).await?)
     }
 
+    /// The same as another role.
+    pub async fn database_as(&self, role: &str) -> Result<PgConnection> {
+        let options = PrivateCluster::connect_options_beside(&self.folder.path().join("data"), DATABASE)?;
+        Ok(PgConnection::connect_with(&options.username(role)).await?)
+    }
+
     /// Stops it and checks that it ended well and complained about nothing.
     pub async fn stop(mut self) -> Result<()> {
         kill(Pid::from_raw(self.watch.server_pid.cast_signed()), Signal::SIGTERM)?;
