@@ -19,6 +19,7 @@ mod provider;
 mod pruning;
 mod resume;
 mod slow;
+mod soak;
 mod socketio;
 mod sql_cache;
 mod support;
