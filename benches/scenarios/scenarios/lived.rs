@@ -38,11 +38,11 @@ impl Lived {
         self.sessions_per_hour * HOURS * EVENTS_PER_SESSION + LONG_EVENTS
     }
 
-    pub const fn from_ms(&self) -> i64 {
+    pub const fn begin_ms(&self) -> i64 {
         self.from_ms
     }
 
-    pub const fn to_ms(&self) -> i64 {
+    pub const fn end_ms(&self) -> i64 {
         self.from_ms + HOURS * HOUR_MS
     }
 
@@ -69,7 +69,7 @@ impl Lived {
             "select coursestream.archive_partition(name) from coursestream.partitions
             where upper_bound <= coursestream.uuid_floor($1)",
         )
-        .bind(self.to_ms() - HOURS_LIVE * HOUR_MS)
+        .bind(self.end_ms() - HOURS_LIVE * HOUR_MS)
         .execute(database)
         .await?;
         Ok(())

@@ -46,6 +46,16 @@ pub async fn run(options: &Options) -> Result<Vec<Row>> {
             None => eprintln!("    {name}: this build has no {path}"),
         }
     }
+    if options.plans.is_some() {
+        explain_all(&mut database).await?;
+        for (name, path) in paths(&mut database, &lived).await? {
+            let before = server.postgres_log()?.len();
+            api.ask(&path).await?;
+            let log = server.postgres_log()?;
+            let _ =
+                writeln!(plans, "-- {name}\n-- GET {path}\n{}\n", looked_into(log.get(before..).unwrap_or_default()));
+        }
+    }
     let mut analyst = server.database_as("coursestream_analyst").await?;
     for (name, sql) in questions()? {
         rows.push((format!("SQL: {name}"), measure(async || ask(&mut analyst, &sql).await).await?));
@@ -69,7 +79,7 @@ async fn paths(database: &mut PgConnection, lived: &Lived) -> Result<Vec<(&'stat
             .fetch_one(&mut *database)
             .await?;
     let at = |ms: i64| chrono::DateTime::from_timestamp_millis(ms).unwrap_or_default().format("%Y-%m-%dT%H:%M:%SZ");
-    let (from, to) = (lived.from_ms(), lived.to_ms());
+    let (from, to) = (lived.begin_ms(), lived.end_ms());
     let half = from.midpoint(to);
     let long = lived.long_session();
     let sessions = |query: &str| format!("/api/v1/sessions?limit=50{query}");
@@ -176,16 +186,32 @@ async fn ask(analyst: &mut PgConnection, sql: &str) -> Result<Option<Answer>> {
     Ok(Some(answer))
 }
 
-/// As text, without the partitions that were not looked into.
+/// Has PostgreSQL log how it carries out each statement of the service, whose connections are cut for it: settings are read when
+/// one begins.
+async fn explain_all(database: &mut PgConnection) -> Result<()> {
+    for statement in [
+        "alter database coursestream set session_preload_libraries = 'auto_explain'",
+        "alter database coursestream set auto_explain.log_min_duration = 0",
+        "alter database coursestream set auto_explain.log_analyze = on",
+        "alter database coursestream set auto_explain.log_buffers = on",
+        "select pg_terminate_backend(pid) from pg_stat_activity
+            where backend_type = 'client backend' and pid <> pg_backend_pid()",
+    ] {
+        sqlx::query(statement).execute(&mut *database).await?;
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    Ok(())
+}
+
+/// A plan without the partitions that were not looked into.
+fn looked_into(plan: &str) -> String {
+    let lines = plan.lines().filter(|line| !line.contains("never executed"));
+    lines.fold(String::new(), |plan, line| plan + line + "\n")
+}
+
 async fn plan(database: &mut PgConnection, sql: &str) -> Result<String> {
     let explain = format!("explain (analyze, buffers) {sql}");
     let rows = sqlx::raw_sql(AssertSqlSafe(explain)).fetch_all(database).await?;
-    let mut plan = String::new();
-    for row in rows {
-        let line: String = row.try_get(0)?;
-        if !line.contains("never executed") {
-            let _ = writeln!(plan, "{line}");
-        }
-    }
-    Ok(plan)
+    let lines = rows.iter().map(|row| row.try_get::<String, _>(0)).collect::<Result<Vec<_>, _>>()?;
+    Ok(looked_into(&lines.join("\n")))
 }

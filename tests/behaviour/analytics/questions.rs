@@ -12,8 +12,10 @@ use chrono::{DateTime, SubsecRound, Timelike, Utc};
 use super::model::{FROM_MS, HOUR_MS, History, PRICES, Run, Step, ask, moment};
 
 type Rows = Vec<Vec<String>>;
+/// Works out what the answer has to be.
+type Expect = fn(&History) -> Rows;
 
-const QUESTIONS: [(&str, fn(&History) -> Rows); 16] = [
+const QUESTIONS: [(&str, Expect); 16] = [
     ("busiest_hours", busiest_hours),
     ("cost_by_day", cost_by_day),
     ("events_by_type", events_by_type),
@@ -129,11 +131,11 @@ fn throughput_by_hour(history: &History) -> Rows {
 fn latency_by_day(history: &History) -> Rows {
     let row = |(day, runs): (String, Vec<&Run>)| {
         let mut cells = vec![format!("{day} 00:00:00+00"), text(runs.len())];
-        let times: [&dyn Fn(&Run) -> Option<f64>; 3] =
-            [&Run::queue_wait_ms, &|run| Some(run.first_event_ms()), &Run::duration_ms];
-        for times in times {
+        let times: [fn(&Run) -> Option<f64>; 3] =
+            [Run::queue_wait_ms, |run| Some(run.first_event_ms()), Run::duration_ms];
+        for time in times {
             for fraction in [0.5, 0.95] {
-                cells.push(maybe(percentile(runs.iter().filter_map(|run| times(run)), fraction)));
+                cells.push(maybe(percentile(runs.iter().filter_map(|run| time(run)), fraction)));
             }
         }
         cells
