@@ -1,7 +1,7 @@
 -- What analysts may rely on: views that stay as they are while the tables under them change, move and are dropped.
 --
 -- Views run with their owner's rights, so that whoever reads them needs none on the tables. All of them stand on `runs`,
--- `events` and `joins`, which alone decide whose rows are seen.
+-- `joins` and `all_events`, which alone decide whose rows are seen.
 --
 -- Times are of the database's clock and in UTC; durations are in milliseconds; a run is a session, from its start on.
 
@@ -19,7 +19,7 @@ create function analytics.first_session_at(moment timestamptz) returns uuid
 create function analytics.readable(data json) returns json
     language sql immutable parallel safe
     return case
-        when strpos(data::text, '\u') = 0 then data
+        when data::text not like '%\\u%' then data
         when regexp_replace(data::text,
                 '\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}', '', 'g')
             !~ '\\u(0000|[dD][89a-fA-F])' then data
@@ -30,10 +30,14 @@ create function analytics.whole_number(number text) returns bigint
     language sql immutable parallel safe
     return case when number ~ '^[0-9]{1,15}$' then number::bigint end;
 
-create view analytics.events as
-select session_id, "offset", type, message, analytics.readable(data) as data, recorded_at from coursestream.events
+-- Live and archived.
+create view coursestream.all_events as
+select session_id, "offset", type, message, data, recorded_at from coursestream.events
 union all
-select session_id, "offset", type, message, analytics.readable(data) as data, recorded_at from coursestream.events_archive;
+select session_id, "offset", type, message, data, recorded_at from coursestream.events_archive;
+
+create view analytics.events as
+select session_id, "offset", type, message, analytics.readable(data) as data, recorded_at from coursestream.all_events;
 
 create view analytics.runs as
 select session_id, topic, user_id, search_web, producer, provider, model, status,
@@ -59,8 +63,10 @@ select e.session_id, e."offset", d.step, analytics.whole_number(d.part)::integer
     analytics.whole_number(d.usage ->> 'promptTokens') as prompt_tokens,
     analytics.whole_number(d.usage ->> 'completionTokens') as completion_tokens,
     e.recorded_at as finished_at
-from analytics.events e
-cross join lateral json_to_record(case when e.type = 'success' and json_typeof(e.data) = 'object' then e.data end)
+from coursestream.all_events e
+-- Whole answers are in here: what looks at them at all does so only once.
+cross join lateral json_to_record(
+    case when e.type = 'success' and json_typeof(e.data) = 'object' then analytics.readable(e.data) end)
     as d (step text, part text, lesson text, attempt text, tries text, model text, "durationMs" text, usage json)
 where e.type = 'success' and d.step is not null;
 

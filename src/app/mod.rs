@@ -19,7 +19,7 @@ use crate::{
     config::{ModelArgs, ProviderKind, ServeArgs},
     feed::{Feed, ListenerOptions},
     generation::{Captures, Generation, Runner, RunnerOptions},
-    http::{self, AllowedOrigins, Http},
+    http::{self, AllowedOrigins, Http, Trail, TrustedProxies},
     jobs::{self, JobOptions},
     provider::{Offline, OpenAi, OpenAiOptions, Provider},
     push::{self, Push},
@@ -69,11 +69,13 @@ pub async fn serve(args: ServeArgs) -> anyhow::Result<()> {
     let (joins, join_writer) = JoinNotes::new();
     let push =
         Push { feed: feed.clone(), joins, connections: TaskTracker::new(), shutdown: shutdown.connections.clone() };
+    let (trail, recorder) = Trail::new(store.clone(), TrustedProxies::new(&args.http.trusted_proxies));
     let http = Http {
         store: store.clone(),
         feed: feed.clone(),
         generation,
         appender,
+        trail,
         metrics: {
             let prometheus = prometheus.clone();
             Arc::new(move || prometheus.render())
@@ -88,6 +90,7 @@ pub async fn serve(args: ServeArgs) -> anyhow::Result<()> {
 
     let mut roots = JoinSet::new();
     roots.spawn(named("runs", runner.run(shutdown.runs.clone())));
+    roots.spawn(named("trail", recorder.run(shutdown.log.clone())));
     roots.spawn(named("notifier", feed.clone().run_notifier(shutdown.log.clone())));
     roots.spawn(named("metrics", telemetry::upkeep(prometheus.clone(), shutdown.log.clone())));
     roots.spawn(named("joins", join_writer.run(store.clone(), node, shutdown.log.clone())));
@@ -98,6 +101,7 @@ pub async fn serve(args: ServeArgs) -> anyhow::Result<()> {
         prune_every: args.jobs.prune_every,
         session_ttl: args.retention.session_ttl,
         history_retention: args.retention.history_retention,
+        access_retention: args.retention.access_retention,
         partition_width: args.database.partition_width,
     };
     let jobs = jobs::run(store.clone(), job_options, shutdown.runs.clone());
@@ -160,7 +164,7 @@ struct Shutdown {
     connections: CancellationToken,
     /// No new requests.
     http: CancellationToken,
-    /// What moved is told to other nodes one last time, and what was noted is written.
+    /// What moved is told to other nodes one last time, and who read and joined what is written down.
     log: CancellationToken,
 }
 
@@ -174,7 +178,7 @@ impl Shutdown {
         let _ = tokio::time::timeout(DRAIN_MAX, push.connections.wait()).await;
         wait_for(roots, &["http"]).await;
         self.log.cancel();
-        wait_for(roots, &["notifier", "sweep", "listener", "joins", "metrics"]).await;
+        wait_for(roots, &["notifier", "sweep", "listener", "metrics", "joins", "trail"]).await;
         roots.shutdown().await;
         // Their senders went with the parts above; what was queued is written.
         let _ = tokio::time::timeout(DRAIN_MAX, async { while lanes.join_next().await.is_some() {} }).await;
@@ -249,7 +253,8 @@ fn endpoint(
 ) -> impl poem::IntoEndpoint {
     let socketio = push::socketio::endpoint(push.clone(), keys);
     let transports = Route::new().at("/ws", push::websocket::route(push.clone())).at("/socket.io/", socketio);
-    http::routes(transports, service(http, push), origins)
+    let trail = http.trail.clone();
+    http::routes(transports, service(http, push), trail, origins)
 }
 
 fn service(http: Http, push: Push) -> OpenApiService<impl OpenApi, ()> {
@@ -269,7 +274,14 @@ pub fn openapi_document() -> String {
         connections: TaskTracker::new(),
         shutdown: CancellationToken::new(),
     };
-    let http =
-        Http { store, feed, generation, appender, metrics: Arc::new(String::new), stopping: CancellationToken::new() };
+    let http = Http {
+        store,
+        feed,
+        generation,
+        appender,
+        trail: Trail::idle(),
+        metrics: Arc::new(String::new),
+        stopping: CancellationToken::new(),
+    };
     http::document(&service(http, push))
 }

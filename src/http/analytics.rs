@@ -3,12 +3,24 @@
 use std::time::Duration;
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
-use poem_openapi::{ApiResponse, Object, OpenApi, param::Query, payload::Json};
+use poem_openapi::{
+    Object, OpenApi,
+    param::Query,
+    registry::MetaSchema,
+    types::{ParseError, ParseFromParameter, ParseResult, ToJSON},
+};
+use serde_json::json;
 
-use super::{Http, errors, timestamp};
+use super::{
+    Http, errors,
+    example::{self, example},
+    reply::Reply,
+    timestamp,
+};
 use crate::{
+    refused,
     store::{Activity, ActivityReport, Percentiles, Span},
-    wire::{ErrorCode, Problem, Tag},
+    wire::{ErrorCode, Problem, Tag, param_type},
 };
 
 const BUCKETS_MAX: u64 = 1_000;
@@ -32,7 +44,7 @@ pub(super) struct AnalyticsApi {
 
 /// What happened in a span of time, bucket by bucket.
 #[derive(Object)]
-#[oai(rename_all = "camelCase")]
+#[oai(example, rename_all = "camelCase")]
 struct ActivitySummary {
     #[oai(serialize_with = "timestamp::millis")]
     from: DateTime<Utc>,
@@ -49,6 +61,7 @@ struct ActivitySummary {
 
 /// What happened in a bucket.
 #[derive(Object)]
+#[oai(example)]
 struct Bucket {
     /// The beginning of the bucket.
     #[oai(serialize_with = "timestamp::millis")]
@@ -59,7 +72,7 @@ struct Bucket {
 
 /// Sessions of a bucket or of the span. What ended is told where it ended, whenever it was started.
 #[derive(Object)]
-#[oai(rename_all = "camelCase", rename = "ActivityFigures", skip_serializing_if_is_none)]
+#[oai(example, rename_all = "camelCase", rename = "ActivityFigures", skip_serializing_if_is_none)]
 struct Figures {
     /// Sessions that were started.
     started: u64,
@@ -83,26 +96,66 @@ struct Figures {
 
 /// Percentiles in milliseconds.
 #[derive(Object)]
+#[oai(example)]
 struct DurationPercentiles {
     p50: f64,
     p95: f64,
     p99: f64,
 }
 
-#[derive(ApiResponse)]
-enum ActivityAnswer {
-    /// What happened.
-    #[oai(status = 200)]
-    Found(Json<ActivitySummary>),
-    /// A parameter is not valid.
-    #[oai(status = 400, content_type = "application/problem+json")]
-    BadRequest(Json<Problem>),
-    /// The server could not answer.
-    #[oai(status = 500, content_type = "application/problem+json")]
-    Internal(Json<Problem>),
-    /// The database is away.
-    #[oai(status = 503, content_type = "application/problem+json")]
-    Unavailable(Json<Problem>),
+example!(DurationPercentiles { "p50": 41_250.0, "p95": 97_800.0, "p99": 121_030.0 });
+
+example!(Figures {
+    "started": 34, "completed": 31, "failed": 2, "cancelled": 1, "events": 1_360, "promptTokens": 452_200,
+    "completionTokens": 581_400, "openMax": 4, "durationMs": DurationPercentiles::example().to_json(),
+});
+
+example!(Bucket {
+    "start": "2026-01-31T12:00:00.000Z",
+    "started": 34, "completed": 31, "failed": 2, "cancelled": 1, "events": 1_360, "promptTokens": 452_200,
+    "completionTokens": 581_400, "openMax": 4, "durationMs": DurationPercentiles::example().to_json(),
+});
+
+example!(ActivitySummary {
+    "from": "2026-01-31T12:00:00.000Z",
+    "to": "2026-01-31T13:00:00.000Z",
+    "bucketSeconds": 3_600,
+    "buckets": [Bucket::example().to_json()],
+    "total": Figures::example().to_json(),
+});
+
+/// Width of a bucket: so many seconds, minutes, hours or days.
+#[derive(Clone, Copy, Debug)]
+struct Width(Duration);
+
+param_type!(
+    Width,
+    "string(duration)",
+    MetaSchema {
+        pattern: Some("^[1-9][0-9]{0,4}[smhd]$".to_owned()),
+        example: Some(json!("1h")),
+        ..MetaSchema::new("string")
+    }
+);
+
+impl ParseFromParameter for Width {
+    fn parse_from_parameter(value: &str) -> ParseResult<Self> {
+        parse_width(value).ok_or_else(|| ParseError::custom("must be whole seconds, written like 30s, 5m, 1h or 1d"))
+    }
+}
+
+fn parse_width(text: &str) -> Option<Width> {
+    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        _ => return None,
+    };
+    let is_number = number.len() <= 5 && number.bytes().all(|byte| byte.is_ascii_digit()) && !number.starts_with('0');
+    let number: u64 = number.parse().ok().filter(|_| is_number)?;
+    Some(Width(Duration::from_secs(number * seconds)))
 }
 
 #[OpenApi(prefix_path = "/api/v1/analytics", tag = "Tag::Analytics")]
@@ -115,31 +168,30 @@ impl AnalyticsApi {
     async fn summary(
         &self,
         /// The beginning of the span; 24 hours before `to` where it is absent.
+        #[oai(example = "example::moment")]
         from: Query<Option<DateTime<Utc>>>,
         /// The end of the span, which is not part of it; now where it is absent.
+        #[oai(example = "an_hour_later")]
         to: Query<Option<DateTime<Utc>>>,
-        /// Width of the buckets: whole seconds, written like `30s`, `5m`, `1h` or `1d`. Where it is absent, one is chosen
-        /// that gives up to 100 buckets.
-        bucket: Query<Option<String>>,
-    ) -> ActivityAnswer {
-        let span = match read_span(from.0, to.0, bucket.0.as_deref(), Utc::now()) {
-            Ok(span) => span,
-            Err(rule) => return ActivityAnswer::BadRequest(Json(Problem::new(ErrorCode::BadRequest, rule))),
-        };
-        match self.http.store.activity(span).await {
-            Ok(report) => ActivityAnswer::Found(Json(ActivitySummary::new(span, report))),
-            Err(error) => match errors::store(&error) {
-                problem if problem.status == 503 => ActivityAnswer::Unavailable(Json(problem)),
-                problem => ActivityAnswer::Internal(Json(problem)),
-            },
-        }
+        /// Width of the buckets: so many seconds, minutes, hours or days. Where it is absent, one is chosen that gives up to 100
+        /// buckets.
+        bucket: Query<Option<Width>>,
+    ) -> Result<Reply<ActivitySummary>, refused![BadRequest]> {
+        let span = read_span(from.0, to.0, bucket.0, Utc::now());
+        let span = span.map_err(|rule| Problem::new(ErrorCode::BadRequest, rule))?;
+        let report = self.http.store.activity(span).await.map_err(errors::store)?;
+        Ok(Reply::new(&ActivitySummary::new(span, report)))
     }
+}
+
+fn an_hour_later() -> Option<DateTime<Utc>> {
+    example::moment()?.checked_add_signed(TimeDelta::hours(1))
 }
 
 fn read_span(
     from: Option<DateTime<Utc>>,
     to: Option<DateTime<Utc>>,
-    bucket: Option<&str>,
+    bucket: Option<Width>,
     now: DateTime<Utc>,
 ) -> Result<Span, String> {
     // As timestamps are shown: a span that is asked for again by what was answered is the same span.
@@ -152,7 +204,7 @@ fn read_span(
     let length = (to - from).to_std().ok().filter(|length| !length.is_zero()).ok_or("from: must be before to")?;
     let buckets = |width: Duration| length.as_millis().div_ceil(width.as_millis().max(1));
     let bucket = match bucket {
-        Some(text) => read_width(text)?,
+        Some(Width(width)) => width,
         None => {
             let fits = |width: &Duration| buckets(*width) <= u128::from(BUCKETS_WANTED);
             WIDTHS.into_iter().find(fits).unwrap_or(WIDTHS[WIDTHS.len() - 1])
@@ -163,15 +215,6 @@ fn read_span(
         return Err(format!("bucket: must be so wide that there are at most {BUCKETS_MAX} of them, not {wanted}"));
     }
     Ok(Span { from, to, bucket })
-}
-
-fn read_width(text: &str) -> Result<Duration, String> {
-    let rule = "bucket: must be whole seconds, written like 30s, 5m, 1h or 1d";
-    let width = humantime::parse_duration(text).map_err(|_| rule)?;
-    if width.is_zero() || width.subsec_nanos() > 0 || width.as_secs() > u64::from(u32::MAX) {
-        return Err(rule.to_owned());
-    }
-    Ok(width)
 }
 
 impl ActivitySummary {
@@ -216,6 +259,7 @@ mod tests {
     }
 
     fn read(from: &str, to: &str, bucket: Option<&str>) -> Result<u64, String> {
+        let bucket = bucket.map(|text| parse_width(text).unwrap());
         read_span(Some(at(from)), Some(at(to)), bucket, at("2026-01-31T00:00:00Z")).map(|span| span.bucket.as_secs())
     }
 
@@ -246,10 +290,10 @@ mod tests {
         let day = |bucket| read("2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z", bucket);
         assert_eq!(day(Some("1h")), Ok(3_600));
         assert_eq!(day(Some("90s")), Ok(90));
-        for bucket in ["", "0s", "1", "-1h", "1500ms", "soon", "1000y", "\u{0}"] {
-            let rule = day(Some(bucket)).unwrap_err();
-            assert!(rule.starts_with("bucket: must be whole seconds"), "{bucket}: {rule}");
+        for text in ["", "s", "0s", "01s", "1", "-1h", "1.5h", "1500ms", "soon", "100000s", "1h ", "1\u{e4}", "\u{0}"] {
+            assert!(parse_width(text).is_none(), "{text}");
         }
+        assert_eq!(parse_width("99999d").unwrap().0.as_secs(), 99_999 * 86_400);
         assert_eq!(
             day(Some("86s")).unwrap_err(),
             "bucket: must be so wide that there are at most 1000 of them, not 1005"

@@ -213,7 +213,7 @@ fn parse(text: &str) -> Command {
         "leave_session" => Leave::parse(&frame.data).map(Command::Leave),
         _ => return refuse("event: must be join_session or leave_session".to_owned()),
     };
-    parsed.unwrap_or_else(|error| refuse(error.to_string()))
+    parsed.unwrap_or_else(|error| Command::Refuse(error.into()))
 }
 
 /// Writes until the node stops, or the reader has ended and all it read is answered.

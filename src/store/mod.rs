@@ -17,6 +17,7 @@ mod producers;
 mod rebuild;
 mod secrets;
 mod sessions;
+mod trail;
 
 use std::time::Duration;
 
@@ -27,15 +28,17 @@ use sqlx::{
 
 pub use analytics::{Activity, ActivityReport, Percentiles, Span};
 pub use append::{AppendError, Appended, Appender, Committed, Writer};
-pub use courses::CourseSummary;
+pub use courses::{CoursePlace, CourseSummary};
 pub use events::EventPage;
 pub use idempotency::{Idempotency, IdempotencyError};
 pub use joins::{JoinNotes, JoinWriter, SessionJoin, Transport};
 pub use leases::{Claim, Renewal};
 pub use partitions::Pruned;
-pub use producers::ProducerMark;
+pub use producers::{Marked, ProducerMark};
 pub use rebuild::Difference;
+
 pub use sessions::{NewSession, OutsideProducer, SessionFilter, SessionHead, SessionSummary};
+pub use trail::{Access, AccessFilter};
 
 /// The database did not do what was asked. A caller that can wait may try again when [`StoreError::is_transient`].
 #[derive(Debug, thiserror::Error)]

@@ -12,6 +12,7 @@ mod generation;
 mod history;
 mod http;
 mod log;
+mod metrics;
 mod nodes;
 mod openapi;
 mod postgres;

@@ -13,9 +13,8 @@ const HOURS_LIVE: i64 = 2;
 const EVENTS_PER_SESSION: i64 = 40;
 /// Of one session alone, that is exported.
 const LONG_EVENTS: i64 = 50_000;
-/// One topic of 500, one user of 1,000.
+/// One of 500.
 pub const TOPIC: &str = "topic-77";
-pub const USER: &str = "4c5bde74-1111-4111-8111-111111111111";
 const HOURS_PER_STATEMENT: i64 = 24;
 
 pub struct Lived {

@@ -12,7 +12,7 @@ use reqwest::{Client, StatusCode};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row as _};
 
 use super::{
-    lived::{Lived, TOPIC, USER},
+    lived::{Lived, TOPIC},
     rows::{HOUR_MS, now_ms, settle},
 };
 use crate::{
@@ -73,8 +73,8 @@ pub async fn run(options: &Options) -> Result<Vec<Row>> {
 
 /// The requests by what they ask.
 async fn paths(database: &mut PgConnection, lived: &Lived) -> Result<Vec<(&'static str, String)>> {
-    let middle: uuid::Uuid =
-        sqlx::query_scalar("select session_id from coursestream.sessions order by created_at offset $1 limit 1")
+    let (middle, user): (uuid::Uuid, uuid::Uuid) =
+        sqlx::query_as("select session_id, user_id from coursestream.sessions order by created_at offset $1 limit 1")
             .bind(lived.sessions() / 2)
             .fetch_one(&mut *database)
             .await?;
@@ -89,7 +89,7 @@ async fn paths(database: &mut PgConnection, lived: &Lived) -> Result<Vec<(&'stat
         ("list an hour", sessions(&format!("&started_after={}&started_before={}", at(half), at(half + HOUR_MS)))),
         ("filter by status: failed", sessions("&status=failed")),
         ("filter by status: running, of which there is none", sessions("&status=running")),
-        ("filter by user", sessions(&format!("&user_id={USER}"))),
+        ("filter by user", sessions(&format!("&user_id={user}"))),
         ("filter by topic", sessions(&format!("&topic={TOPIC}"))),
         ("filter by topic that nobody has", sessions("&topic=nobody-asked-for-this")),
         ("read one session", format!("/api/v1/sessions/{middle}")),

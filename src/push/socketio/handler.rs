@@ -88,14 +88,14 @@ impl Application for Handler {
         let answer = match event.name() {
             "join_session" => match Join::parse(payload) {
                 Ok(join) => self.join(join).await,
-                Err(error) => Err(bad_request(error.to_string())),
+                Err(error) => Err(error.into()),
             },
             "leave_session" => match Leave::parse(payload) {
                 Ok(leave) => {
                     self.leave(leave.session_id);
                     return acknowledge(event.ack, json!({"ok": true}), out).await;
                 }
-                Err(error) => Err(bad_request(error.to_string())),
+                Err(error) => Err(error.into()),
             },
             _ => Err(bad_request("event: must be join_session or leave_session".to_owned())),
         };
