@@ -77,8 +77,11 @@ select r.session_id, r.ended_at as failed_at, coalesce(
     analytics.whole_number(e.data ->> 'lesson')::integer as lesson,
     r.error, r.provider, r.model, r.topic, r.user_id, r.started_at, r.duration_ms, r.attempts
 from analytics.runs r
-left join analytics.events e
-    on e.session_id = r.session_id and e."offset" = r.events and e.type = 'session_failed'
+left join (
+    -- The type twice: a condition on what comes out of `data` may be looked at before the condition on the type.
+    select session_id, "offset", case when type = 'session_failed' then analytics.readable(data) end as data
+    from coursestream.all_events where type = 'session_failed'
+) as e on e.session_id = r.session_id and e."offset" = r.events
 where r.status = 'failed';
 
 create view analytics.failure_causes as

@@ -12,7 +12,7 @@ begin
     if is_missing then
         begin
             create role coursestream_analyst login connection limit 20;
-            alter role coursestream_analyst set statement_timeout = '30s';
+            alter role coursestream_analyst set statement_timeout = '60s';
             -- An open transaction holds locks that archiving a partition waits for.
             alter role coursestream_analyst set idle_in_transaction_session_timeout = '30s';
             alter role coursestream_analyst set default_transaction_read_only = on;

@@ -9,7 +9,7 @@ use super::rows::HOUR_MS;
 /// As long as history is kept by default, but for a day.
 const HOURS: i64 = 29 * 24;
 /// The last hours are still joinable, the others are in the archive.
-const HOURS_LIVE: i64 = 2;
+const HOURS_LIVE: i64 = 3;
 const EVENTS_PER_SESSION: i64 = 40;
 /// Of one session alone, that is exported.
 const LONG_EVENTS: i64 = 50_000;

@@ -45,7 +45,7 @@ async fn an_analyst_reads_every_view_and_has_limits() {
         analyst.execute(AssertSqlSafe(sql)).await.unwrap_or_else(|error| panic!("{view}: {error}"));
     }
     for (setting, value) in [
-        ("statement_timeout", "30s"),
+        ("statement_timeout", "1min"),
         ("idle_in_transaction_session_timeout", "30s"),
         ("default_transaction_read_only", "on"),
         ("search_path", "analytics"),

@@ -255,3 +255,32 @@ async fn a_failure_has_a_cause_and_a_place() {
     let events: Vec<Value> = api.events(&session).await;
     assert_eq!(events.last().unwrap()["data"]["cause"], "unauthorized");
 }
+
+#[tokio::test]
+async fn the_indexes_that_questions_need_cost_appends_nothing() {
+    let database = Database::create().await;
+    let service = Service::start(&database).await;
+    let api = Api::of(&service);
+    let outside = Outside::create(&api).await;
+    for _ in 0..200 {
+        outside.log(1).await;
+    }
+    let mut connection = database.connect().await;
+    // Statistics come a moment later.
+    let waited = async {
+        loop {
+            let (updated, hot): (i64, i64) = sqlx::query_as(
+                "select n_tup_upd, n_tup_hot_upd from pg_stat_user_tables where schemaname = 'coursestream' and relname = 'sessions'",
+            )
+            .fetch_one(&mut connection)
+            .await
+            .unwrap();
+            if updated >= 200 {
+                return (updated, hot);
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+    };
+    let (updated, hot) = tokio::time::timeout(service::PATIENCE, waited).await.expect("the statistics come");
+    assert_eq!(hot, updated, "an append changes no index of the sessions");
+}
