@@ -59,7 +59,10 @@ pub async fn prune(args: PruneArgs) -> anyhow::Result<ExitCode> {
     let accesses = database.store.prune_accesses(args.retention.access_retention).await;
     database.close().await;
     let Pruned { expired, archived, dropped, is_elsewhere } = pruned?;
-    println!("entries of the access trail dropped: {}", accesses?);
+    let accesses = accesses?;
+    if accesses > 0 {
+        println!("entries of the access trail dropped: {accesses}");
+    }
     if is_elsewhere {
         println!("another process is pruning; nothing was done");
     } else {
