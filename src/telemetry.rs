@@ -75,6 +75,7 @@ fn describe_metrics() {
         ("events_replayed_total", "Events that were read from the log for those who follow"),
         ("feed_reads_total", "Reads of the log for those who follow"),
         ("limited_total", "What was refused or made to wait because one caller had too much, by limit"),
+        ("joins_total", "Joins of clients, recorded and dropped: statistics for analysts"),
         ("model_calls_total", "Model calls, by outcome"),
         ("model_tokens_total", "Tokens that models counted, by kind"),
         ("partitions_archived_total", "Partitions that were moved into the archive"),

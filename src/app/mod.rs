@@ -26,7 +26,7 @@ use crate::{
     limits::Limits,
     provider::{Offline, OpenAi, OpenAiOptions, Provider},
     push::{self, Push},
-    store::{Appender, Store},
+    store::{Appender, JoinNotes, Store},
     telemetry,
 };
 
@@ -80,8 +80,10 @@ pub async fn serve(args: ServeArgs) -> anyhow::Result<()> {
 
     // What stops first and what last: see `Shutdown`.
     let shutdown = Shutdown::default();
+    let (joins, join_writer) = JoinNotes::new();
     let push = Push {
         feed: feed.clone(),
+        joins,
         auth: auth.clone(),
         limits: limits.clone(),
         tickets: tickets.clone(),
@@ -121,6 +123,7 @@ pub async fn serve(args: ServeArgs) -> anyhow::Result<()> {
     roots.spawn(named("trail", recorder.run(shutdown.log.clone())));
     roots.spawn(named("notifier", feed.clone().run_notifier(shutdown.log.clone())));
     roots.spawn(named("metrics", telemetry::upkeep(prometheus.clone(), shutdown.log.clone())));
+    roots.spawn(named("joins", join_writer.run(store.clone(), node, shutdown.log.clone())));
     roots.spawn(named("sweep", feed.clone().run_sweep(shutdown.log.clone())));
     let listener = ListenerOptions { connect: store.direct_options(), probe_every: PROBE_EVERY };
     roots.spawn(named("listener", feed.run_listener(listener, shutdown.log.clone())));
@@ -196,7 +199,7 @@ struct Shutdown {
     connections: CancellationToken,
     /// No new requests.
     http: CancellationToken,
-    /// What moved is told to other nodes one last time, and who read what is written down.
+    /// What moved is told to other nodes one last time, and who read and joined what is written down.
     log: CancellationToken,
 }
 
@@ -210,7 +213,7 @@ impl Shutdown {
         let _ = tokio::time::timeout(DRAIN_MAX, push.connections.wait()).await;
         wait_for(roots, &["http"]).await;
         self.log.cancel();
-        wait_for(roots, &["notifier", "sweep", "listener", "metrics", "trail", "keys", "limits"]).await;
+        wait_for(roots, &["notifier", "sweep", "listener", "metrics", "joins", "trail", "keys", "limits"]).await;
         roots.shutdown().await;
         // Their senders went with the parts above; what was queued is written.
         let _ = tokio::time::timeout(DRAIN_MAX, async { while lanes.join_next().await.is_some() {} }).await;
@@ -307,6 +310,7 @@ pub fn openapi_document() -> String {
         auth: Auth::open(),
         limits: Limits::none(),
         tickets: Tickets::new(&Vec::new().into(), Duration::ZERO),
+        joins: JoinNotes::new().0,
         connections: TaskTracker::new(),
         shutdown: CancellationToken::new(),
     };

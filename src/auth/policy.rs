@@ -31,10 +31,12 @@ pub enum Action {
     ReadMetrics,
     /// Reads who read what.
     ReadTrail,
+    /// Sees how much is going on, of everybody together.
+    SeeActivity,
 }
 
 impl Action {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::StartRun,
         Self::OpenSession,
         Self::SeeStatus,
@@ -45,6 +47,7 @@ impl Action {
         Self::WriteSession,
         Self::ReadMetrics,
         Self::ReadTrail,
+        Self::SeeActivity,
     ];
 }
 
@@ -70,54 +73,33 @@ pub enum Refusal {
     Unauthorized,
 }
 
-/// The table: users, then the roles of keys.
-const fn reach_of_user(action: Action) -> Reach {
+/// The table: whose things users, producers, auditors and operators may do something to.
+#[rustfmt::skip]
+const fn row(action: Action) -> [Reach; 4] {
+    use Reach::{Everybodys as All, Nobodys as Not, Own};
     match action {
-        Action::StartRun
-        | Action::OpenSession
-        | Action::SeeStatus
-        | Action::ReadSession
-        | Action::ExportSession
-        | Action::CancelSession
-        | Action::ReadCourse => Reach::Own,
-        Action::WriteSession | Action::ReadMetrics | Action::ReadTrail => Reach::Nobodys,
+        //                        user producer auditor operator
+        Action::StartRun      => [Own, Not,     Not,    Not],
+        Action::OpenSession   => [Own, All,     Not,    Not],
+        Action::SeeStatus     => [Own, Not,     All,    All],
+        Action::ReadSession   => [Own, Not,     All,    Not],
+        Action::ExportSession => [Own, Not,     All,    Not],
+        Action::CancelSession => [Own, Not,     Not,    All],
+        Action::ReadCourse    => [Own, Not,     All,    Not],
+        // Only with the session's write token.
+        Action::WriteSession  => [Not, Not,     Not,    Not],
+        Action::ReadMetrics   => [Not, Not,     Not,    All],
+        Action::ReadTrail     => [Not, Not,     All,    Not],
+        Action::SeeActivity   => [Not, Not,     All,    All],
     }
 }
 
 const fn reach_of_role(role: Role, action: Action) -> Reach {
-    match (role, action) {
-        (Role::Producer, Action::OpenSession)
-        | (
-            Role::Auditor,
-            Action::SeeStatus | Action::ReadSession | Action::ExportSession | Action::ReadCourse | Action::ReadTrail,
-        )
-        | (Role::Operator, Action::SeeStatus | Action::CancelSession | Action::ReadMetrics) => Reach::Everybodys,
-        (
-            Role::Producer,
-            Action::StartRun
-            | Action::SeeStatus
-            | Action::ReadSession
-            | Action::ExportSession
-            | Action::CancelSession
-            | Action::ReadCourse
-            | Action::WriteSession
-            | Action::ReadMetrics
-            | Action::ReadTrail,
-        )
-        | (
-            Role::Auditor,
-            Action::StartRun | Action::OpenSession | Action::CancelSession | Action::WriteSession | Action::ReadMetrics,
-        )
-        | (
-            Role::Operator,
-            Action::StartRun
-            | Action::OpenSession
-            | Action::ReadSession
-            | Action::ExportSession
-            | Action::ReadCourse
-            | Action::WriteSession
-            | Action::ReadTrail,
-        ) => Reach::Nobodys,
+    let [_, producer, auditor, operator] = row(action);
+    match role {
+        Role::Producer => producer,
+        Role::Auditor => auditor,
+        Role::Operator => operator,
     }
 }
 
@@ -126,7 +108,7 @@ const fn reach_of_role(role: Role, action: Action) -> Reach {
 pub fn reach(principal: &Principal, action: Action) -> Reach {
     match principal {
         Principal::Open => Reach::Everybodys,
-        Principal::User(_) => reach_of_user(action),
+        Principal::User(_) => row(action)[0],
         Principal::Key(_, roles) => {
             roles.iter().map(|role| reach_of_role(role, action)).max().unwrap_or(Reach::Nobodys)
         }
@@ -211,7 +193,7 @@ mod tests {
             assert!(other.is_err());
             assert_eq!(
                 own.is_ok(),
-                !matches!(action, Action::WriteSession | Action::ReadMetrics | Action::ReadTrail),
+                !matches!(action, Action::WriteSession | Action::ReadMetrics | Action::ReadTrail | Action::SeeActivity),
                 "{action:?}"
             );
         }

@@ -81,6 +81,9 @@ pub struct StepData {
     pub usage: Usage,
     #[serde(default)]
     pub model: String,
+    /// Which of the nodes that have worked on the run did the step, from 1; 0 in logs of older versions.
+    #[serde(default)]
+    pub attempt: u32,
     /// How often the model was asked until its answer was valid.
     #[serde(default)]
     pub tries: u32,

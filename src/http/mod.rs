@@ -8,6 +8,7 @@
 //! knows. Both stand in the document by themselves; inside, `?` turns any [`Problem`](crate::wire::Problem) into the answer.
 
 mod allow;
+mod analytics;
 mod audit;
 mod body;
 mod client_address;
@@ -72,6 +73,7 @@ pub fn service<O: OpenApi>(http: Http, others: O) -> OpenApiService<impl OpenApi
         sessions::SessionsApi { http: http.clone() },
         producers::ProducersApi { http: http.clone() },
         courses::CoursesApi { http: http.clone() },
+        analytics::AnalyticsApi { http: http.clone() },
         audit::AuditApi { http: http.clone() },
         health::HealthApi { http },
         others,

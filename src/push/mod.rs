@@ -22,6 +22,7 @@ use crate::{
     auth::{Auth, Caller, ticket::Tickets},
     feed::Feed,
     limits::{Busy, Limits},
+    store::{JoinNotes, Transport},
 };
 
 pub use access::{Access, Change};
@@ -34,6 +35,7 @@ pub struct Push {
     pub auth: Auth,
     pub limits: Limits,
     pub tickets: Tickets,
+    pub joins: JoinNotes,
     /// Every connection runs in here.
     pub connections: TaskTracker,
     /// Cancelled when the node shuts down: connections tell their peers to come back, and end.
@@ -46,9 +48,9 @@ impl Push {
     /// # Errors
     ///
     /// [`Busy`] where its caller has too many connections.
-    fn pump(&self, caller: &Caller) -> Result<Pump, Busy> {
+    fn pump(&self, caller: &Caller, transport: Transport) -> Result<Pump, Busy> {
         let access = Access::new(self.auth.clone(), self.limits.clone(), caller)?;
-        Ok(Pump::new(self.feed.clone(), access))
+        Ok(Pump::new(self.feed.clone(), access, self.joins.clone(), transport))
     }
 }
 

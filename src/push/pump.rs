@@ -7,11 +7,11 @@ use tokio_stream::StreamMap;
 
 use super::{Access, Change};
 use crate::{
-    event::{EventType, SessionId},
+    event::{EventType, Offset, SessionId},
     feed::{Chunk, Feed, JoinError, Subscription},
     limits::Held,
     projection::Status,
-    store::{SessionHead, StoreError},
+    store::{JoinNotes, SessionHead, SessionJoin, StoreError, Transport},
     wire::{ErrorCode, Frame, Join, ServerEvent},
 };
 
@@ -58,14 +58,16 @@ pub enum Turn {
 pub struct Pump {
     feed: Feed,
     access: Access,
+    joins: JoinNotes,
+    transport: Transport,
     joined: HashMap<SessionId, Joined>,
     chunks: StreamMap<SessionId, Chunks>,
 }
 
 impl Pump {
     #[must_use]
-    pub fn new(feed: Feed, access: Access) -> Self {
-        Self { feed, access, joined: HashMap::new(), chunks: StreamMap::new() }
+    pub fn new(feed: Feed, access: Access, joins: JoinNotes, transport: Transport) -> Self {
+        Self { feed, access, joins, transport, joined: HashMap::new(), chunks: StreamMap::new() }
     }
 
     /// Who is on the connection.
@@ -108,6 +110,13 @@ impl Pump {
         let held = if is_joined { Held::default() } else { self.access.may_follow(&self.feed, session_id).await? };
         let (head, subscription) =
             self.feed.join(session_id, last_seen).await.map_err(|refusal| refused(session_id, &refusal))?;
+        self.joins.note(SessionJoin {
+            session_id,
+            transport: self.transport,
+            last_seen: last_seen.unwrap_or(Offset::ZERO),
+            last_offset: head.last_offset,
+            at: chrono::Utc::now(),
+        });
         let joined = self.joined.entry(session_id).or_insert(Joined { told: head.status(), _held: held });
         joined.told = head.status();
         self.chunks.insert(session_id, chunks(subscription));

@@ -21,6 +21,7 @@ use super::{Change, Gauge, Outgoing, Pump, Push, Turn, caller};
 use crate::{
     auth::Caller,
     refused,
+    store::Transport,
     wire::{ErrorCode, IdParam, Identity, Join, OffsetParam, Problem, ServerEvent, Tag, parse_offset},
 };
 
@@ -101,7 +102,7 @@ impl SseApi {
 
 impl SseApi {
     async fn follow(&self, caller: &Caller, join: Join) -> Result<StreamAnswer, Problem> {
-        let mut pump = self.push.pump(caller)?;
+        let mut pump = self.push.pump(caller, Transport::Sse)?;
         let status = match pump.join(join).await {
             Ok(status) => status,
             Err(ServerEvent::Error { code, message, .. }) => return Err(refusal(code, message)),

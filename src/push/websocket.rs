@@ -34,6 +34,7 @@ use super::{
 };
 use crate::{
     auth::bearer,
+    store::Transport,
     wire::{AsProblem, Authenticate, ErrorCode, Form, Join, Leave, Problem, ServerEvent},
 };
 
@@ -65,7 +66,7 @@ async fn open(push: Push, request: &Request) -> Result<Response, Problem> {
     {
         caller.granted = Some(push.auth.authenticate(token).await?);
     }
-    let pump = push.pump(&caller)?;
+    let pump = push.pump(&caller, Transport::WebSocket)?;
     let (connections, limits) = (push.connections.clone(), push.limits.clone());
     let config = upgrade::config(CLIENT_FRAME_BYTES_READ);
     let meter = Meter { limits, address: caller.address };

@@ -4,11 +4,13 @@
 //! One file per table or operation, one statement per function, rows private to their file and turned into domain types
 //! on the way out. What is absent is `Ok(None)`. A transaction begins and ends in one function.
 
+mod analytics;
 mod api_keys;
 pub mod append;
 mod courses;
 mod events;
 mod idempotency;
+mod joins;
 mod leases;
 mod notify;
 mod partitions;
@@ -25,11 +27,13 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
+pub use analytics::{Activity, ActivityReport, Percentiles, Span};
 pub use api_keys::{HeldKey, ListedKey};
 pub use append::{AppendError, Appended, Appender, Committed, Writer};
 pub use courses::{CoursePlace, CourseSummary};
 pub use events::EventPage;
 pub use idempotency::{Idempotency, IdempotencyError};
+pub use joins::{JoinNotes, JoinWriter, SessionJoin, Transport};
 pub use leases::{Claim, Renewal};
 pub use partitions::Pruned;
 pub use producers::{Marked, ProducerMark};

@@ -87,6 +87,8 @@ pub enum Tag {
     Sessions,
     /// Courses that runs have saved.
     Courses,
+    /// What happened, summed up.
+    Analytics,
     /// Who read what, through the endpoints for auditors.
     Audit,
     /// Whether this node is well.

@@ -23,6 +23,7 @@ use crate::{
     auth::{AuthError, Caller},
     event::{Offset, SessionId, format_timestamp},
     push::{Change, Delivery, Outgoing, Pump, Push, Turn},
+    store::Transport,
     wire::{Authenticate, ErrorCode, Frame, Join, Leave, ServerEvent, Stamped},
 };
 
@@ -247,7 +248,7 @@ async fn admit(push: Push, address: IpAddr, auth: &Map<String, Value>) -> Result
         }
     })?;
     let caller = Caller { address, granted: Some(granted) };
-    push.pump(&caller).map_err(|busy| refused(ErrorCode::TooManySessions, busy.to_string()))
+    push.pump(&caller, Transport::SocketIo).map_err(|busy| refused(ErrorCode::TooManySessions, busy.to_string()))
 }
 
 /// The end of an event whose last argument is a string.

@@ -58,6 +58,7 @@ fn rows() -> Vec<Row> {
         row("listCourses", Method::GET, "/api/v1/courses", Value::Null, [401, 401, 200, 200, 403, 200, 403]),
         row("getCourse", Method::GET, "/api/v1/courses/{course}", Value::Null, [401, 401, 404, 200, 403, 200, 403]),
         row("listAccesses", Method::GET, "/api/v1/audit/access", Value::Null, [401, 401, 403, 403, 403, 200, 403]),
+        row("getActivitySummary", Method::GET, "/api/v1/analytics/summary", Value::Null, [401, 401, 403, 403, 403, 200, 200]),
         row("getMetrics", Method::GET, "/metrics", Value::Null, [401, 401, 403, 403, 403, 403, 200]),
         // For probes, which have no keys. A token that is shown has to be right all the same.
         row("getLiveness", Method::GET, "/health/live", Value::Null, [200, 401, 200, 200, 200, 200, 200]),

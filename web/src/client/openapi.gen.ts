@@ -1,6 +1,27 @@
 // Generated from the OpenAPI document by scripts/openapi.mjs. Do not edit.
 
 export interface paths {
+    "/api/v1/analytics/summary": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What happened in a span of time
+         * @description Sessions started and ended, what they took and how many were open at once, in buckets of the same width: 1,000 at most.
+         *     Buckets begin at `from`.
+         */
+        get: operations["getActivitySummary"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/audit/access": {
         parameters: {
             query?: never;
@@ -390,6 +411,129 @@ export interface components {
             /** @description Give it as `cursor` to go on; absent at the end. */
             nextCursor?: string;
         };
+        /**
+         * ActivityFigures
+         * @description Sessions of a bucket or of the span. What ended is told where it ended, whenever it was started.
+         * @example {
+         *       "cancelled": 1,
+         *       "completed": 31,
+         *       "completionTokens": 581400,
+         *       "durationMs": {
+         *         "p50": 41250,
+         *         "p95": 97800,
+         *         "p99": 121030
+         *       },
+         *       "events": 1360,
+         *       "failed": 2,
+         *       "openMax": 4,
+         *       "promptTokens": 452200,
+         *       "started": 34
+         *     }
+         */
+        ActivityFigures: {
+            /**
+             * Format: uint64
+             * @description Sessions that were cancelled.
+             */
+            cancelled: number;
+            /**
+             * Format: uint64
+             * @description Sessions that completed.
+             */
+            completed: number;
+            /**
+             * Format: uint64
+             * @description Tokens of the answers to them.
+             */
+            completionTokens: number;
+            /** @description How long the sessions that ended took from their start; absent where none ended. */
+            durationMs?: components["schemas"]["DurationPercentiles"] & unknown;
+            /**
+             * Format: uint64
+             * @description Events in the logs of the sessions that ended.
+             */
+            events: number;
+            /**
+             * Format: uint64
+             * @description Sessions that failed.
+             */
+            failed: number;
+            /**
+             * Format: uint64
+             * @description The most sessions that were open, queued or running, at one moment.
+             */
+            openMax: number;
+            /**
+             * Format: uint64
+             * @description Tokens of the prompts of the sessions that ended.
+             */
+            promptTokens: number;
+            /**
+             * Format: uint64
+             * @description Sessions that were started.
+             */
+            started: number;
+        };
+        /**
+         * ActivitySummary
+         * @description What happened in a span of time, bucket by bucket.
+         * @example {
+         *       "bucketSeconds": 3600,
+         *       "buckets": [
+         *         {
+         *           "cancelled": 1,
+         *           "completed": 31,
+         *           "completionTokens": 581400,
+         *           "durationMs": {
+         *             "p50": 41250,
+         *             "p95": 97800,
+         *             "p99": 121030
+         *           },
+         *           "events": 1360,
+         *           "failed": 2,
+         *           "openMax": 4,
+         *           "promptTokens": 452200,
+         *           "start": "2026-01-31T12:00:00.000Z",
+         *           "started": 34
+         *         }
+         *       ],
+         *       "from": "2026-01-31T12:00:00.000Z",
+         *       "to": "2026-01-31T13:00:00.000Z",
+         *       "total": {
+         *         "cancelled": 1,
+         *         "completed": 31,
+         *         "completionTokens": 581400,
+         *         "durationMs": {
+         *           "p50": 41250,
+         *           "p95": 97800,
+         *           "p99": 121030
+         *         },
+         *         "events": 1360,
+         *         "failed": 2,
+         *         "openMax": 4,
+         *         "promptTokens": 452200,
+         *         "started": 34
+         *       }
+         *     }
+         */
+        ActivitySummary: {
+            /** @description Every bucket of the span, in order, the empty ones too. */
+            buckets: components["schemas"]["Bucket"][];
+            /**
+             * Format: uint64
+             * @description Width of the buckets; the last may be cut short by `to`.
+             */
+            bucketSeconds: number;
+            /** Format: date-time */
+            from: string;
+            /**
+             * Format: date-time
+             * @description Not part of the span itself.
+             */
+            to: string;
+            /** @description The span as a whole. */
+            total: components["schemas"]["ActivityFigures"] & unknown;
+        };
         /** AnswerOption */
         AnswerOption: {
             is_correct: boolean;
@@ -440,6 +584,75 @@ export interface components {
             code?: "bad_request";
             /** @enum {string} */
             type?: "urn:coursestream:problem:bad_request";
+        };
+        /**
+         * Bucket
+         * @description What happened in a bucket.
+         * @example {
+         *       "cancelled": 1,
+         *       "completed": 31,
+         *       "completionTokens": 581400,
+         *       "durationMs": {
+         *         "p50": 41250,
+         *         "p95": 97800,
+         *         "p99": 121030
+         *       },
+         *       "events": 1360,
+         *       "failed": 2,
+         *       "openMax": 4,
+         *       "promptTokens": 452200,
+         *       "start": "2026-01-31T12:00:00.000Z",
+         *       "started": 34
+         *     }
+         */
+        Bucket: {
+            /**
+             * Format: uint64
+             * @description Sessions that were cancelled.
+             */
+            cancelled: number;
+            /**
+             * Format: uint64
+             * @description Sessions that completed.
+             */
+            completed: number;
+            /**
+             * Format: uint64
+             * @description Tokens of the answers to them.
+             */
+            completionTokens: number;
+            /** @description How long the sessions that ended took from their start; absent where none ended. */
+            durationMs?: components["schemas"]["DurationPercentiles"] & unknown;
+            /**
+             * Format: uint64
+             * @description Events in the logs of the sessions that ended.
+             */
+            events: number;
+            /**
+             * Format: uint64
+             * @description Sessions that failed.
+             */
+            failed: number;
+            /**
+             * Format: uint64
+             * @description The most sessions that were open, queued or running, at one moment.
+             */
+            openMax: number;
+            /**
+             * Format: uint64
+             * @description Tokens of the prompts of the sessions that ended.
+             */
+            promptTokens: number;
+            /**
+             * Format: date-time
+             * @description The beginning of the bucket.
+             */
+            start: string;
+            /**
+             * Format: uint64
+             * @description Sessions that were started.
+             */
+            started: number;
         };
         /**
          * Cancelled
@@ -670,6 +883,23 @@ export interface components {
              * @description Whose session it is.
              */
             user_id: string;
+        };
+        /**
+         * DurationPercentiles
+         * @description Percentiles in milliseconds.
+         * @example {
+         *       "p50": 41250,
+         *       "p95": 97800,
+         *       "p99": 121030
+         *     }
+         */
+        DurationPercentiles: {
+            /** Format: double */
+            p50: number;
+            /** Format: double */
+            p95: number;
+            /** Format: double */
+            p99: number;
         };
         /**
          * EndedSession
@@ -1329,6 +1559,74 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    getActivitySummary: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Width of the buckets: so many seconds, minutes, hours or days. Where it is absent, one is chosen that gives up to 100
+                 *     buckets.
+                 */
+                bucket?: string;
+                /** @description The beginning of the span; 24 hours before `to` where it is absent. */
+                from?: string;
+                /** @description The end of the span, which is not part of it; now where it is absent. */
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What happened in a span of time, bucket by bucket. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["ActivitySummary"];
+                };
+            };
+            /** @description The request is not valid */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["BadRequestProblem"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ForbiddenProblem"];
+                };
+            };
+            /** @description Something went wrong here */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["InternalProblem"];
+                };
+            };
+            /** @description Try again later */
+            503: {
+                headers: {
+                    /** @description Seconds after which the same request may succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["UnavailableProblem"];
+                };
+            };
+        };
+    };
     listAccesses: {
         parameters: {
             query?: {
