@@ -61,7 +61,8 @@ begin
         select c.relname,
             case
                 when c.relname = 'events' then 'select, insert'
-                when c.relname in ('events_archive', 'partitions', '_sqlx_migrations', 'api_keys') then 'select'
+                when c.relname in ('events_archive', 'partitions', '_sqlx_migrations', 'api_keys', 'analyst_users', 'model_prices')
+                    then 'select'
                 when c.relname in ('secrets', 'seals') then 'select, insert'
                 when c.relname in ('access_trail', 'seal_leaves', 'joins') then 'select, insert, delete'
                 else 'select, insert, update, delete'

@@ -104,6 +104,7 @@ pub(super) fn guard(
             "producer-seq",
             "last-event-id",
         ])
+        .expose_headers(["retry-after", "www-authenticate"])
         .allow_credentials(true)
         .max_age(3_600);
     endpoint.into_endpoint().with(cors).around(same_origin)

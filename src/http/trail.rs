@@ -189,6 +189,10 @@ fn parameters(uri: &Uri) -> (Option<Uuid>, Map<String, Value>) {
         }
     }
     for (name, value) in form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()) {
+        if name == "ticket" {
+            // A credential, if one that is soon worth nothing.
+            continue;
+        }
         parameters.insert(
             name.chars().take(PARAMETER_CHARACTERS_MAX).collect::<String>().replace('\0', "\u{fffd}"),
             kept(&value),

@@ -86,7 +86,7 @@ impl SseApi {
         #[oai(name = "Last-Event-ID", example = "example_offset")]
         last_event_id: Header<Option<String>>,
         /// A ticket for this stream, in the place of a token that cannot be sent.
-        #[oai(name = "ticket")]
+        #[oai(name = "ticket", example = "example_ticket")]
         _ticket: Query<Option<String>>,
     ) -> Result<StreamAnswer, Refusal> {
         let session_id = id.session()?;
@@ -185,6 +185,11 @@ impl Following {
             }
         }
     }
+}
+
+#[allow(clippy::unnecessary_wraps, reason = "poem-openapi asks for this form")]
+fn example_ticket() -> Option<String> {
+    Some("AQEAEREREREREREREREREREREQGZ96JsHns6nFUvHU6Ke2AAAAAAaXsoAAAAAABpeygB".to_owned())
 }
 
 /// What a follower is told besides is that the log cannot be read at the moment: the problem of everybody.
