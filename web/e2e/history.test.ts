@@ -48,6 +48,17 @@ test('a failed run says why', async () => {
   await page.getByRole('alert').getByText('no flour in the house').waitFor()
 })
 
+test('a run that ends while one looks at the history is shown to have ended', async () => {
+  const { page } = await open()
+  const session = await lasting.current.createSession('Looked at')
+  await page.goto(`${lasting.current.url}/sessions?topic=Looked+at`)
+  await page.locator('.session-row').getByText('Running').waitFor()
+  const later = await lasting.current.createSession('Looked at later')
+  await page.locator('.session-row', { hasText: 'Looked at later' }).waitFor()
+  for (const each of [session, later]) await lasting.current.endSession(each)
+  await expect.poll(() => page.locator('.session-row .chip').allInnerTexts(), { timeout: 30_000 }).toEqual(['Completed', 'Completed'])
+})
+
 test('the history is searched and filtered, page by page, and the address remembers how', async () => {
   const { page } = await open()
   for (let number = 1; number <= 28; number += 1) await lasting.current.createSession(`Needlework ${number}`)

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { EVENT_TYPES, type Envelope } from '../src/client/index.ts'
 import { apply, applyAll, emptyRun } from '../src/course/run.ts'
+import { courseMarkdown, slug } from '../src/page/courseMarkdown.ts'
 import { parseRoute } from '../src/page/route.ts'
 import { lessonsOf, syllabusOf } from '../src/page/syllabus.ts'
 
@@ -59,6 +60,19 @@ test('a log of any shape folds without an exception, and folding in pieces is th
       expect(whole.progress.percent).toBeLessThanOrEqual(100)
     }),
   )
+})
+
+test('a course is one Markdown file, its headings in order', () => {
+  const quiz = { questions: [{ question: 'Why?', options: [{ option: 'A', text: 'no', is_correct: false }, { option: 'B', text: 'yes', is_correct: true }], explanation: 'So.' }] }
+  const written = { ...content, content: '# Inside\n\n```sh\n# no heading\n```\n', key_concepts: ['K'], exercises: ['Do\nit'], quiz }
+  const run = applyAll(emptyRun, log(['success', { step: 'structure', result: outline }], ['success', { step: 'lessons', part: 1, result: lessons }], ['success', { step: 'content', part: 1, lesson: 1, result: written }]))
+  const syllabus = syllabusOf(run)
+  const text = syllabus ? courseMarkdown(syllabus) : ''
+  expect(text.match(/^#+ .*/gm)).toEqual(['# T', '## Part 1: P', '### 1.1 A', '#### Inside', '# no heading'])
+  expect(text).toContain('1. Do\n   it')
+  expect(text).toContain('   - B: yes\n\n   Answer: B. So.')
+  expect(text).not.toMatch(/\n{3}/)
+  expect([slug('Rust: ownership!'), slug('Größe'), slug('?')]).toEqual(['rust-ownership', 'größe', 'course'])
 })
 
 test('a fold leaves what it was given as it was', () => {

@@ -1,6 +1,7 @@
 import { type KeyboardEvent, useDeferredValue, useMemo, useState } from 'react'
 import type { Envelope, EventType } from '../../client/index.ts'
 import { clockTime, count } from '../format.ts'
+import { save } from '../save.ts'
 import { Icon } from './Icon.tsx'
 import { useVirtualRows } from './useVirtualRows.ts'
 
@@ -213,13 +214,7 @@ function lineOf(event: Envelope): string {
 }
 
 function download(name: string, events: readonly Envelope[]): void {
-  const lines = events.map((event) => `${JSON.stringify(event)}\n`)
-  const url = URL.createObjectURL(new Blob(lines, { type: 'application/x-ndjson' }))
-  const link = document.createElement('a')
-  link.href = url
-  link.download = name
-  link.click()
-  URL.revokeObjectURL(url)
+  save(name, 'application/x-ndjson', events.map((event) => `${JSON.stringify(event)}\n`))
 }
 
 /** The clipboard is for secure pages only; others select and copy. */

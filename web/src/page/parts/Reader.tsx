@@ -1,6 +1,8 @@
 import { useEffect, useRef } from 'react'
+import { courseMarkdown, slug } from '../courseMarkdown.ts'
 import { count } from '../format.ts'
 import { paths } from '../route.ts'
+import { save } from '../save.ts'
 import { type Syllabus, type SyllabusLesson, lessonsOf } from '../syllabus.ts'
 import { Icon } from './Icon.tsx'
 import { Link } from './Link.tsx'
@@ -72,10 +74,18 @@ function Overview({ syllabus }: { syllabus: Syllabus }) {
         )}
       </dl>
       {first && (
-        <Link className="button primary" href={paths.lesson(first.key)}>
-          <Icon name="book" />
-          Start reading
-        </Link>
+        <div className="course-actions">
+          <Link className="button primary" href={paths.lesson(first.key)}>
+            <Icon name="book" />
+            Start reading
+          </Link>
+          {syllabus.isFinished && (
+            <button type="button" className="button" onClick={() => { save(`${slug(syllabus.title)}.md`, 'text/markdown', [courseMarkdown(syllabus)]) }}>
+              <Icon name="download" />
+              Markdown
+            </button>
+          )}
+        </div>
       )}
       <ol className="parts">
         {syllabus.parts.map((part) => (
