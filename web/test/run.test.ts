@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { EVENT_TYPES, type Envelope } from '../src/client/index.ts'
 import { apply, applyAll, emptyRun } from '../src/course/run.ts'
+import { readActivity, successPercent } from '../src/page/activity.ts'
 import { courseMarkdown, slug } from '../src/page/courseMarkdown.ts'
 import { parseRoute } from '../src/page/route.ts'
 import { lessonsOf, syllabusOf } from '../src/page/syllabus.ts'
@@ -71,7 +72,7 @@ test('a course is one Markdown file, its headings in order', () => {
   expect(text.match(/^#+ .*/gm)).toEqual(['# T', '## Part 1: P', '### 1.1 A', '#### Inside', '# no heading'])
   expect(text).toContain('1. Do\n   it')
   expect(text).toContain('   - B: yes\n\n   Answer: B. So.')
-  expect(text).not.toMatch(/\n{3}/)
+  expect(text).not.toMatch(/\n{3}|\n{2}$/)
   expect([slug('Rust: ownership!'), slug('Größe'), slug('?')]).toEqual(['rust-ownership', 'größe', 'course'])
 })
 
@@ -88,4 +89,14 @@ test('addresses lead to views', () => {
   expect(parseRoute('/sessions/abc#lesson-2.1')).toEqual({ name: 'session', sessionId: 'abc', lesson: '2.1' })
   expect(parseRoute('/sessions/abc#overview')).toMatchObject({ name: 'session', lesson: undefined })
   for (const path of ['/elsewhere', '/sessions/a/b']) expect(parseRoute(path)).toEqual({ name: 'nowhere' })
+})
+
+test('a summary of activity is read leniently', () => {
+  const figures = { started: 4, completed: 2, failed: 1, cancelled: 1, promptTokens: 10, completionTokens: 5, durationMs: { p50: 1500.5, p95: 1, p99: 1 } }
+  const activity = readActivity({ total: figures, buckets: [{ start: '2026-01-31T12:00:00.000Z', ...figures, durationMs: undefined }, null] })
+  expect(activity?.total).toEqual({ started: 4, completed: 2, failed: 1, cancelled: 1, tokens: 15, durationMs: 1500.5 })
+  expect(activity?.buckets.map(({ started }) => started)).toEqual([4, 0])
+  expect(activity && successPercent(activity.total)).toBe(66)
+  expect(successPercent({ started: 1, completed: 0, failed: 0, cancelled: 1, tokens: 0 })).toBeUndefined()
+  for (const value of [null, 'text', [], {}, { buckets: 5 }]) expect(readActivity(value)).toBeUndefined()
 })

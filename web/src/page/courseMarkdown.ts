@@ -8,7 +8,7 @@ export function courseMarkdown(course: Syllabus): string {
     course.totalDuration !== '' && `- Takes: ${course.totalDuration}`,
     course.prerequisites.length > 0 && `- You should bring: ${course.prerequisites.join(', ')}`,
   ]
-  return blocks(`# ${course.title}`, course.description, lines(facts), ...course.parts.map(partMarkdown))
+  return `${blocks(`# ${course.title}`, course.description, lines(facts), ...course.parts.map(partMarkdown))}\n`
 }
 
 /** A title as the name of a file. */
@@ -63,5 +63,5 @@ function lines(all: readonly (string | false)[]): string {
 }
 
 function blocks(...all: readonly string[]): string {
-  return all.filter((block) => block !== '').join('\n\n')
+  return all.map((block) => block.trimEnd()).filter((block) => block !== '').join('\n\n')
 }

@@ -1,6 +1,7 @@
 import { type KeyboardEvent, useDeferredValue, useMemo, useState } from 'react'
 import type { Envelope, EventType } from '../../client/index.ts'
 import { clockTime, count } from '../format.ts'
+import { useOffer } from '../offers.ts'
 import { save } from '../save.ts'
 import { Icon } from './Icon.tsx'
 import { useVirtualRows } from './useVirtualRows.ts'
@@ -135,6 +136,7 @@ export function LogPanel({ logs, sessionId, onClear }: LogPanelProps) {
             ))}
           </div>
         </div>
+        {rows.length === 0 && <p className="log-nothing">{logs.length === 0 ? 'No lines yet' : 'No line of the types that are shown'}</p>}
         {!virtual.isAtEnd && (
           <button type="button" className="to-end" onClick={virtual.toEnd}>
             <Icon name="down" />
@@ -142,6 +144,7 @@ export function LogPanel({ logs, sessionId, onClear }: LogPanelProps) {
           </button>
         )}
       </div>
+      <Exports sessionId={sessionId} />
       {chosen && <Detail event={chosen} onClose={() => { setSelected(undefined) }} />}
       <p className="visually-hidden" role="log" aria-live="polite">
         {announcement(logs)}
@@ -195,6 +198,23 @@ function Detail({ event, onClose }: { event: Envelope; onClose: () => void }) {
         </pre>
       )}
     </section>
+  )
+}
+
+/** The log as the server keeps it, whatever is filtered or cleared here. */
+function Exports({ sessionId }: { sessionId: string }) {
+  if (!useOffer('/api/v1/sessions/{id}/export')) return null
+  const href = (format: string) => `/api/v1/sessions/${encodeURIComponent(sessionId)}/export?format=${format}`
+  return (
+    <p className="log-exports">
+      Export all of it:{' '}
+      <a href={href('ndjson')} download={`${sessionId}.ndjson`}>
+        NDJSON
+      </a>{' '}
+      <a href={href('csv')} download={`${sessionId}.csv`}>
+        CSV
+      </a>
+    </p>
   )
 }
 

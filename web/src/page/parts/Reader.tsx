@@ -145,13 +145,14 @@ interface LessonProps {
 
 function Lesson({ lesson, syllabus, answers, previous, next }: LessonProps) {
   const { content } = lesson
+  const title = content.title === '' ? lesson.title : content.title
   const part = syllabus.parts.find((part) => part.lessons.some((one) => one.key === lesson.key))
   return (
     <>
       <p className="eyebrow">
         {part && `Part ${part.number} · ${part.title} · `}Lesson {lesson.number}
       </p>
-      <h2 className="course-title">{content.title === '' ? lesson.title : content.title}</h2>
+      <h2 className="course-title">{title}</h2>
       <p className="facts">
         {content.estimatedDuration !== '' && (
           <span>
@@ -175,7 +176,7 @@ function Lesson({ lesson, syllabus, answers, previous, next }: LessonProps) {
           </ul>
         </section>
       )}
-      <Markdown text={content.content} />
+      <Markdown text={withoutTitle(content.content, title)} />
       {content.keyConcepts.length > 0 && (
         <section>
           <h3>Key concepts</h3>
@@ -234,4 +235,10 @@ function Lesson({ lesson, syllabus, answers, previous, next }: LessonProps) {
       </nav>
     </>
   )
+}
+
+/** Many a text begins with its title, which stands above it already. */
+function withoutTitle(markdown: string, title: string): string {
+  const [whole, heading] = /^\s*#{1,6} +(.*)(?:\n|$)/.exec(markdown) ?? []
+  return whole !== undefined && heading?.trim() === title.trim() ? markdown.slice(whole.length) : markdown
 }

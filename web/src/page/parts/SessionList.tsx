@@ -20,7 +20,7 @@ export function SessionList({ sessions }: { sessions: readonly SessionSummary[] 
               </time>
               {session.durationMs !== undefined && <span>{duration(session.durationMs)}</span>}
               <span>{count(session.lastOffset, 'event')}</span>
-              {session.provider !== '' && <span>{session.provider}</span>}
+              {session.provider !== '' && <span className="wide-only">{session.provider}</span>}
               {session.error !== undefined && session.error !== null && <span className="session-error">{session.error}</span>}
             </span>
             <StatusChip status={session.status} />

@@ -1,5 +1,8 @@
 import { useEffect, useId, useState } from 'react'
 import { type CourseStreamClient, type SessionStatus, type SessionSummary, type SessionsPage, isAbort, isEnded } from '../../client/index.ts'
+import { ACTIVITY_PATH } from '../activity.ts'
+import { useOffer } from '../offers.ts'
+import { ActivityPanel } from '../parts/ActivityPanel.tsx'
 import { Icon } from '../parts/Icon.tsx'
 import { SessionList } from '../parts/SessionList.tsx'
 import { navigate, paths } from '../route.ts'
@@ -30,6 +33,7 @@ interface Found {
 export function HistoryView({ client, user, query }: { client: CourseStreamClient; user: string; query: URLSearchParams }) {
   useTitle('History')
   const ids = useId()
+  const hasActivity = useOffer(ACTIVITY_PATH)
   const topic = query.get('topic') ?? ''
   const isMine = query.get('mine') === 'yes'
   const filter = FILTERS.find((filter) => filter.name === query.get('status')) ?? FILTERS[0]
@@ -117,6 +121,7 @@ export function HistoryView({ client, user, query }: { client: CourseStreamClien
     <div className="history">
       <h1>History</h1>
       <p className="lead">Every run, newest first. Open one to read its course and replay its log; runs that have left the live service are read from the archive.</p>
+      {hasActivity && <ActivityPanel />}
       <div className="history-tools" role="search">
         <label className="search" htmlFor={`${ids}search`}>
           <Icon name="search" />

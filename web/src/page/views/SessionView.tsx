@@ -137,11 +137,13 @@ function Waiting({ isOver, isGenerating }: { isOver: boolean; isGenerating: bool
     )
   }
   return (
-    <div className="skeleton" aria-hidden="true">
-      <span className="visually-hidden">{isGenerating ? 'The course takes shape' : 'Loading'}</span>
-      {['a', 'b', 'c', 'd', 'e'].map((line) => (
-        <span key={line} className="bone" />
-      ))}
+    <div className="skeleton">
+      <p className="lead">{isGenerating ? 'The outline is being worked out. Lessons appear here as they are written.' : 'Loading the course'}</p>
+      <div className="bones" aria-hidden="true">
+        {['a', 'b', 'c', 'd', 'e'].map((line) => (
+          <span key={line} className="bone" />
+        ))}
+      </div>
     </div>
   )
 }
