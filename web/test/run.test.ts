@@ -4,6 +4,7 @@ import { EVENT_TYPES, type Envelope } from '../src/client/index.ts'
 import { apply, applyAll, emptyRun } from '../src/course/run.ts'
 import { readActivity, successPercent } from '../src/page/activity.ts'
 import { courseMarkdown, slug } from '../src/page/courseMarkdown.ts'
+import { subjectOf } from '../src/page/identity.ts'
 import { parseRoute } from '../src/page/route.ts'
 import { lessonsOf, syllabusOf } from '../src/page/syllabus.ts'
 
@@ -99,4 +100,11 @@ test('a summary of activity is read leniently', () => {
   expect(activity && successPercent(activity.total)).toBe(66)
   expect(successPercent({ started: 1, completed: 0, failed: 0, cancelled: 1, tokens: 0 })).toBeUndefined()
   for (const value of [null, 'text', [], {}, { buckets: 5 }]) expect(readActivity(value)).toBeUndefined()
+})
+
+test('a token tells whose it is, where it is a JWT with a user', () => {
+  const user = '11111111-1111-4111-8111-111111111111'
+  const jwt = (claims: unknown) => `x.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.x`
+  expect(subjectOf(jwt({ sub: user, name: 'Zoë ÿÿÿ' }))).toBe(user)
+  for (const token of ['', 'csk_key', 'a.b.c', jwt(null), jwt({ sub: 5 }), jwt({ sub: 'somebody' })]) expect(subjectOf(token)).toBeUndefined()
 })

@@ -1,5 +1,6 @@
 /** `GET /api/v1/analytics/summary`, as far as the page shows it. */
 import { asFields, number, text } from '../course/course.ts'
+import { authorizedFetch } from './identity.ts'
 
 export interface Figures {
   readonly started: number
@@ -24,7 +25,7 @@ export const ACTIVITY_PATH = '/api/v1/analytics/summary'
 
 export async function fetchActivity(spanMs: number, bucket: string, signal: AbortSignal): Promise<Activity | undefined> {
   const from = new Date(Date.now() - spanMs).toISOString()
-  const response = await fetch(`${ACTIVITY_PATH}?${new URLSearchParams({ from, bucket }).toString()}`, { signal })
+  const response = await authorizedFetch(`${ACTIVITY_PATH}?${new URLSearchParams({ from, bucket }).toString()}`, signal)
   return response.ok ? readActivity(await response.json()) : undefined
 }
 

@@ -1,11 +1,12 @@
 /** What the server offers beyond what every one does, by its own OpenAPI document. */
 import { useEffect, useState } from 'react'
 import { asFields } from '../course/course.ts'
+import { authorizedFetch } from './identity.ts'
 
 let paths: Promise<ReadonlySet<string>> | undefined
 
 async function readPaths(): Promise<ReadonlySet<string>> {
-  const response = await fetch('/openapi.json')
+  const response = await authorizedFetch('/openapi.json')
   if (!response.ok) throw new Error(`answered with ${response.status}`)
   return new Set(Object.keys(asFields(asFields(await response.json())?.['paths']) ?? {}))
 }

@@ -1,6 +1,7 @@
 import { type KeyboardEvent, useDeferredValue, useMemo, useState } from 'react'
 import type { Envelope, EventType } from '../../client/index.ts'
 import { clockTime, count } from '../format.ts'
+import { authorizedFetch, readToken } from '../identity.ts'
 import { useOffer } from '../offers.ts'
 import { save } from '../save.ts'
 import { Icon } from './Icon.tsx'
@@ -204,17 +205,33 @@ function Detail({ event, onClose }: { event: Envelope; onClose: () => void }) {
 /** The log as the server keeps it, whatever is filtered or cleared here. */
 function Exports({ sessionId }: { sessionId: string }) {
   if (!useOffer('/api/v1/sessions/{id}/export')) return null
-  const href = (format: string) => `/api/v1/sessions/${encodeURIComponent(sessionId)}/export?format=${format}`
   return (
     <p className="log-exports">
-      Export all of it:{' '}
-      <a href={href('ndjson')} download={`${sessionId}.ndjson`}>
-        NDJSON
-      </a>{' '}
-      <a href={href('csv')} download={`${sessionId}.csv`}>
-        CSV
-      </a>
+      Export all of it: <Export sessionId={sessionId} format="ndjson" /> <Export sessionId={sessionId} format="csv" />
     </p>
+  )
+}
+
+function Export({ sessionId, format }: { sessionId: string; format: 'ndjson' | 'csv' }) {
+  const href = `/api/v1/sessions/${encodeURIComponent(sessionId)}/export?format=${format}`
+  const name = `session-${sessionId}.${format}`
+  // A link cannot say who follows it.
+  const fetchIt = async () => {
+    const response = await authorizedFetch(href)
+    if (response.ok) save(name, 'text/plain', [await response.text()])
+  }
+  return (
+    <a
+      href={href}
+      download={name}
+      onClick={(event) => {
+        if (readToken() === undefined) return
+        event.preventDefault()
+        void fetchIt()
+      }}
+    >
+      {format.toUpperCase()}
+    </a>
   )
 }
 
