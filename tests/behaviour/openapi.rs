@@ -233,7 +233,11 @@ fn every_operation_has_the_problems_that_are_everybodys_and_those_of_its_parts()
             let content: Vec<&String> = answer["content"].as_object().unwrap().keys().collect();
             let form = if is_drop_in { "application/json; charset=utf-8" } else { "application/problem+json" };
             assert_eq!(content, [form], "{place} {status}");
-            assert_eq!(matches!(status.as_str(), "429" | "503"), answer["headers"]["Retry-After"].is_object(), "{place} {status}");
+            assert_eq!(
+                matches!(status.as_str(), "429" | "503"),
+                answer["headers"]["Retry-After"].is_object(),
+                "{place} {status}"
+            );
         }
     }
 }
