@@ -307,10 +307,10 @@ impl Store {
                 log_count, progress_count, success_count, error_count, course_generated_count,
                 course_id, error, provider, model, prompt_tokens, completion_tokens, attempts,
                 expired_at is not null as "is_expired!",
-                exists (
-                    select from coursestream.partitions p
-                    where p.lower_bound <= s.session_id and s.session_id < p.upper_bound and p.archived_at is not null
-                ) as "is_archived!"
+                coalesce((
+                    select p.archived_at is not null and s.session_id < p.upper_bound from coursestream.partitions p
+                    where p.lower_bound <= s.session_id order by p.lower_bound desc limit 1
+                ), false) as "is_archived!"
             from coursestream.sessions s where session_id = $1"#,
             session_id.as_uuid()
         )
@@ -343,10 +343,10 @@ impl Store {
                 log_count, progress_count, success_count, error_count, course_generated_count,
                 course_id, error, provider, model, prompt_tokens, completion_tokens, attempts,
                 expired_at is not null as "is_expired!",
-                exists (
-                    select from coursestream.partitions p
-                    where p.lower_bound <= s.session_id and s.session_id < p.upper_bound and p.archived_at is not null
-                ) as "is_archived!"
+                coalesce((
+                    select p.archived_at is not null and s.session_id < p.upper_bound from coursestream.partitions p
+                    where p.lower_bound <= s.session_id order by p.lower_bound desc limit 1
+                ), false) as "is_archived!"
             from coursestream.sessions s join coursestream.session_topics t using (session_id)
             where ($1::uuid is null or session_id < $1)
                 and ($2::text[] is null or (expired_at is null and status = any($2)) or ($3 and expired_at is not null))
