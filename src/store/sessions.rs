@@ -336,7 +336,8 @@ impl Store {
         let expired_too = filter.statuses.as_ref().is_some_and(|statuses| statuses.contains(&Status::Expired));
         let [started_after, started_before] =
             [filter.started_after, filter.started_before].map(|moment| moment.map(tellable));
-        // Every filter that is not there is planned away. The statuses are asked for in the words of their index.
+        // Every filter that is not there is planned away. The statuses are asked for in the words of their index. The bounds are
+        // said of both tables: a merge would read the other one from its end on.
         sqlx::query_as!(
             SummaryRow,
             r#"select session_id, s.topic, search_web, user_id, created_at, status, ended_at, last_offset,
@@ -356,6 +357,9 @@ impl Store {
                 and ($7::timestamptz is null or created_at < $7)
                 and ($8::uuid is null or session_id >= $8)
                 and ($9::uuid is null or session_id < $9)
+                and ($1 is null or t.session_id < $1)
+                and ($8 is null or t.session_id >= $8)
+                and ($9 is null or t.session_id < $9)
             order by session_id desc limit $10"#,
             before.map(|id| id.as_uuid()),
             statuses.as_deref(),

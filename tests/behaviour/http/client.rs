@@ -1,6 +1,6 @@
 //! A client that is generated from the OpenAPI document: its types hold, and it reads a history.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use reqwest::StatusCode;
 use serde_json::Value;
@@ -40,10 +40,15 @@ async fn a_generated_client_reads_a_history() {
     }
 
     // Beside its modules, so that Node.js finds them.
-    let compiled = tempfile::Builder::new().prefix(".compiled-").tempdir_in("tests/tools").unwrap();
+    let compiled = tempfile::Builder::new()
+        .prefix(".compiled-")
+        .tempdir_in(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tools"))
+        .unwrap();
     let out = compiled.path().file_name().unwrap().to_str().unwrap();
+    std::fs::write(compiled.path().join("package.json"), r#"{"type":"module"}"#).unwrap();
     run("node", &["node_modules/typescript/bin/tsc", "-p", "client", "--outDir", out]).await;
-    let printed = run("node", &[&script(compiled.path()), &service.base_url]).await;
+    let script = std::fs::canonicalize(script(compiled.path()).expect("the compiler writes the program")).unwrap();
+    let printed = run("node", &[script.to_str().unwrap(), &service.base_url]).await;
     let read: Value = serde_json::from_str(&printed).unwrap();
 
     let listed: Vec<&str> =
@@ -57,13 +62,8 @@ async fn a_generated_client_reads_a_history() {
 }
 
 /// The compiled program, wherever the compiler has put it.
-fn script(dir: &Path) -> String {
-    let found = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).find_map(|path| {
-        if path.is_dir() {
-            Some(script(&path))
-        } else {
-            path.to_str().filter(|path| path.ends_with("read_history.js")).map(str::to_owned)
-        }
-    });
-    std::fs::canonicalize(found.expect("the compiler writes the program")).unwrap().to_str().unwrap().to_owned()
+fn script(dir: &Path) -> Option<PathBuf> {
+    std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).find_map(|path| {
+        if path.is_dir() { script(&path) } else { Some(path).filter(|path| path.ends_with("read_history.js")) }
+    })
 }
