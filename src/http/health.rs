@@ -29,8 +29,14 @@ pub(super) struct HealthApi {
 #[derive(Object)]
 #[oai(example)]
 struct Live {
-    /// `ok`.
-    status: String,
+    status: Liveness,
+}
+
+/// The process answers; else there is no answer.
+#[derive(Clone, Copy, Enum)]
+#[oai(rename_all = "snake_case")]
+enum Liveness {
+    Ok,
 }
 
 /// Whether the node can serve, and why not.
@@ -70,12 +76,19 @@ enum ReadyAnswer {
     Unavailable(Json<Ready>),
 }
 
+#[derive(ApiResponse)]
+enum MetricsAnswer {
+    /// All metrics, each with its type and a line that explains it.
+    #[oai(status = 200)]
+    Metrics(PlainText<String>),
+}
+
 #[OpenApi(tag = "Tag::Health")]
 impl HealthApi {
     /// The process is up
     #[oai(path = "/health/live", method = "get", operation_id = "getLiveness")]
     async fn live(&self) -> Reply<Live> {
-        Reply::new(&Live { status: "ok".to_owned() })
+        Reply::new(&Live { status: Liveness::Ok })
     }
 
     /// The node can serve
@@ -98,7 +111,7 @@ impl HealthApi {
 
     /// Metrics in Prometheus' text format
     #[oai(path = "/metrics", method = "get", operation_id = "getMetrics")]
-    async fn metrics(&self, identity: Identity) -> Result<PlainText<String>, refused![]> {
+    async fn metrics(&self, identity: Identity) -> Result<MetricsAnswer, refused![]> {
         identity.may_at_all(Action::ReadMetrics)?;
         let (size, idle) = self.http.store.pool_use();
         metrics::gauge!("coursestream_database_connections").set(f64::from(size));
@@ -107,6 +120,6 @@ impl HealthApi {
         if let Ok(Ok(queued)) = tokio::time::timeout(CHECK_TIMEOUT, self.http.generation.queue_length()).await {
             metrics::gauge!("coursestream_runs_queued").set(queued as f64);
         }
-        Ok(PlainText((self.http.metrics)()))
+        Ok(MetricsAnswer::Metrics(PlainText((self.http.metrics)())))
     }
 }
