@@ -23,6 +23,7 @@ pub use pump::{Delivery, Outgoing, Pump};
 #[derive(Clone)]
 pub struct Push {
     pub feed: Feed,
+    /// Takes note of who joins what.
     pub joins: JoinNotes,
     /// Every connection runs in here.
     pub connections: TaskTracker,
