@@ -35,6 +35,7 @@ pub struct Push {
     pub auth: Auth,
     pub limits: Limits,
     pub tickets: Tickets,
+    /// Takes note of who joins what.
     pub joins: JoinNotes,
     /// Every connection runs in here.
     pub connections: TaskTracker,

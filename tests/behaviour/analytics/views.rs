@@ -282,5 +282,6 @@ async fn the_indexes_that_questions_need_cost_appends_nothing() {
         }
     };
     let (updated, hot) = tokio::time::timeout(service::PATIENCE, waited).await.expect("the statistics come");
-    assert_eq!(hot, updated, "an append changes no index of the sessions");
+    // All but those that found no room on their page.
+    assert!(hot * 10 >= updated * 9, "an append changes no index of the sessions: {hot} of {updated} updates are HOT");
 }
