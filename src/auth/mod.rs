@@ -26,7 +26,14 @@ pub mod policy;
 mod principal;
 pub mod ticket;
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
@@ -57,6 +64,22 @@ pub struct Caller {
     pub address: IpAddr,
     /// `None` where it came without a token, and one is needed.
     pub granted: Option<Granted>,
+    pub asked: Asked,
+}
+
+/// Whether the policy was asked about a request: one whose answer nobody asked about does not leave.
+#[derive(Clone, Debug, Default)]
+pub struct Asked(Arc<AtomicBool>);
+
+impl Asked {
+    pub fn note(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    #[must_use]
+    pub fn is_noted(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 /// Why a caller is not let in. None of it says more than he knows already.

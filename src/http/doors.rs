@@ -1,8 +1,8 @@
 //! What every request passes before anything else looks at it: how much its address asks for, whose it is, how much he asks
 //! for.
 //!
-//! Everything below `/api/` and the metrics are for callers who are known; where the service is open, everybody is. So an
-//! endpoint that forgets to ask is closed, not open. What [`Identity`](crate::wire::Identity) then may do is for the
+//! Everything below `/api/` and the metrics are for callers who are known; where the service is open, everybody is. An
+//! endpoint that forgets to ask what its caller may is closed, not open: its answer stays here. What [`Identity`](crate::wire::Identity) then may do is for the
 //! endpoint to ask, with the thing that it found.
 
 use std::{
@@ -18,10 +18,10 @@ use poem::{
 
 use super::{TrustedProxies, errors, trail};
 use crate::{
-    auth::{Auth, AuthError, Caller, Granted, bearer, ticket::Tickets},
+    auth::{Asked, Auth, AuthError, Caller, Granted, bearer, ticket::Tickets},
     event::SessionId,
     limits::{Held, Limits},
-    wire::Problem,
+    wire::{ErrorCode, Problem},
 };
 
 /// The doors of a node. Cheap to clone.
@@ -34,14 +34,23 @@ pub struct Doors {
 }
 
 pub(super) async fn guard<E: Endpoint>(next: Arc<E>, mut request: Request, doors: Doors) -> poem::Result<Response> {
-    match doors.ask(&mut request).await {
-        Ok(()) => next.call(request).await.map(IntoResponse::into_response),
-        Err(problem) => Ok(errors::answer(&request, &problem)),
+    let asked = match doors.ask(&mut request).await {
+        Ok(asked) => asked,
+        Err(problem) => return Ok(errors::answer(&request, &problem)),
+    };
+    let is_watched = is_guarded(request.uri().path()) && !doors.auth.is_open();
+    let uri = request.uri().clone();
+    let response = next.call(request).await.map(IntoResponse::into_response)?;
+    if is_watched && response.status().is_success() && !asked.is_noted() {
+        tracing::error!(path = uri.path(), "an endpoint answers without having asked who may");
+        let problem = Problem::new(ErrorCode::Forbidden, "nobody may do that yet");
+        return Ok(errors::respond(uri.path(), &problem));
     }
+    Ok(response)
 }
 
 impl Doors {
-    async fn ask(&self, request: &mut Request) -> Result<(), Problem> {
+    async fn ask(&self, request: &mut Request) -> Result<Asked, Problem> {
         let address = self.proxies.client(request).unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
         if request.extensions().get::<Arc<Held>>().is_none() {
             // Through a proxy: a connection of the proxy's is nobody's, its requests are their clients'.
@@ -58,8 +67,9 @@ impl Doors {
         if let Some(Granted { principal, .. }) = granted.as_ref().filter(|_| !self.auth.is_open()) {
             request.extensions_mut().insert(trail::Principal(principal.to_string()));
         }
-        request.extensions_mut().insert(Caller { address, granted });
-        Ok(())
+        let asked = Asked::default();
+        request.extensions_mut().insert(Caller { address, granted, asked: asked.clone() });
+        Ok(asked)
     }
 
     /// Who asks. A token that is there has to be right, also where none is needed.

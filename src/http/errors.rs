@@ -33,8 +33,11 @@ pub(super) async fn unify<E: Endpoint>(next: Arc<E>, request: Request) -> poem::
 
 /// An answer in the form of the path that was asked for.
 pub(super) fn answer(request: &Request, problem: &Problem) -> Response {
-    let is_drop_in = request.original_uri().path().starts_with(DROP_IN);
-    if is_drop_in { AsFailure::respond(problem) } else { AsProblem::respond(problem) }
+    respond(request.original_uri().path(), problem)
+}
+
+pub(super) fn respond(path: &str, problem: &Problem) -> Response {
+    if path.starts_with(DROP_IN) { AsFailure::respond(problem) } else { AsProblem::respond(problem) }
 }
 
 fn problem(error: &Error) -> Problem {

@@ -19,7 +19,7 @@ use poem::Request;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    auth::{Auth, Caller, ticket::Tickets},
+    auth::{Asked, Auth, Caller, ticket::Tickets},
     feed::Feed,
     limits::{Busy, Limits},
     store::{JoinNotes, Transport},
@@ -57,7 +57,7 @@ impl Push {
 
 /// Who asks: what was found out before the request got here.
 fn caller(request: &Request) -> Caller {
-    let nobody = || Caller { address: Ipv4Addr::UNSPECIFIED.into(), granted: None };
+    let nobody = || Caller { address: Ipv4Addr::UNSPECIFIED.into(), granted: None, asked: Asked::default() };
     request.extensions().get::<Caller>().cloned().unwrap_or_else(nobody)
 }
 

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Change, Gauge, Outgoing, Pump, Push, Turn, caller};
 use crate::{
-    auth::Caller,
+    auth::{Caller, policy::Action},
     refused,
     store::Transport,
     wire::{ErrorCode, IdParam, Identity, Join, OffsetParam, Problem, ServerEvent, Tag, parse_offset},
@@ -76,7 +76,7 @@ impl SseApi {
     async fn stream(
         &self,
         request: &Request,
-        _identity: Identity,
+        identity: Identity,
         /// The session.
         id: Path<IdParam>,
         /// The last-seen offset.
@@ -89,6 +89,8 @@ impl SseApi {
         #[oai(name = "ticket", example = "example_ticket")]
         _ticket: Query<Option<String>>,
     ) -> Result<StreamAnswer, Refusal> {
+        // The join asks about the session itself.
+        identity.may_at_all(Action::ReadSession)?;
         let session_id = id.session()?;
         let last_seen = match last_event_id.0.filter(|text| !text.is_empty()) {
             Some(text) => {

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{ErrorCode, Problem};
 use crate::auth::{
-    AuthError, Caller, Granted, Principal,
+    Asked, AuthError, Caller, Granted, Principal,
     policy::{self, Action, Refusal},
 };
 
@@ -17,17 +17,20 @@ const SCHEME: &str = "bearer";
 
 /// The caller of an operation. Its parameter makes the operation one for callers who are known.
 #[derive(Clone, Debug)]
-pub struct Identity(Granted);
+pub struct Identity {
+    granted: Granted,
+    asked: Asked,
+}
 
 impl Identity {
     #[must_use]
     pub const fn granted(&self) -> &Granted {
-        &self.0
+        &self.granted
     }
 
     #[must_use]
     pub const fn principal(&self) -> &Principal {
-        &self.0.principal
+        &self.granted.principal
     }
 
     /// Whether he may do this at all: asked before anything is looked up.
@@ -36,6 +39,7 @@ impl Identity {
     ///
     /// The answer.
     pub fn may_at_all(&self, action: Action) -> std::result::Result<(), Problem> {
+        self.asked.note();
         policy::may_at_all(self.principal(), action).map_err(|refusal| refuse(refusal, Problem::no_session))
     }
 
@@ -59,6 +63,7 @@ impl Identity {
         owner: Option<Uuid>,
         hidden: impl FnOnce() -> Problem,
     ) -> std::result::Result<(), Problem> {
+        self.asked.note();
         policy::may_touch(self.principal(), action, owner).map_err(|refusal| refuse(refusal, hidden))
     }
 
@@ -123,8 +128,11 @@ impl<'a> ApiExtractor<'a> for Identity {
     }
 
     async fn from_request(request: &'a Request, _: &mut RequestBody, _: ExtractParamOptions<()>) -> Result<Self> {
-        let granted = request.extensions().get::<Caller>().and_then(|caller| caller.granted.clone());
+        let caller = request.extensions().get::<Caller>();
+        let identity = caller.and_then(|caller| Some((caller.granted.clone()?, caller.asked.clone())));
         // The doors let nobody through to here; who comes another way is nobody.
-        granted.map(Self).ok_or_else(|| poem::Error::from_status(poem::http::StatusCode::UNAUTHORIZED))
+        identity
+            .map(|(granted, asked)| Self { granted, asked })
+            .ok_or_else(|| poem::Error::from_status(poem::http::StatusCode::UNAUTHORIZED))
     }
 }

@@ -20,7 +20,7 @@ use super::{
     recovery::{self, Claim, Keys},
 };
 use crate::{
-    auth::{AuthError, Caller},
+    auth::{Asked, AuthError, Caller},
     event::{Offset, SessionId, format_timestamp},
     push::{Change, Delivery, Outgoing, Pump, Push, Turn},
     store::Transport,
@@ -247,7 +247,7 @@ async fn admit(push: Push, address: IpAddr, auth: &Map<String, Value>) -> Result
             refused(ErrorCode::Unauthorized, error.to_string())
         }
     })?;
-    let caller = Caller { address, granted: Some(granted) };
+    let caller = Caller { address, granted: Some(granted), asked: Asked::default() };
     push.pump(&caller, Transport::SocketIo).map_err(|busy| refused(ErrorCode::TooManySessions, busy.to_string()))
 }
 
