@@ -4,6 +4,7 @@
 mod analysts;
 mod attacks;
 mod callers;
+mod commands;
 mod database;
 mod keys;
 mod limits;

@@ -101,6 +101,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/course-generation/session/{id}/ticket": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A ticket for a session's stream
+         * @description For a browser's `EventSource`, which cannot send headers: `GET /api/v1/sessions/{id}/stream?ticket=…`. It opens the
+         *     stream of this session and nothing else, until it expires; a stream that it has opened goes on for as long as the token that the
+         *     ticket was asked for with is good.
+         */
+        post: operations["createStreamTicket"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/course-generation/sessions": {
         parameters: {
             query?: never;
@@ -942,7 +964,7 @@ export interface components {
          * @description Why a client was refused. The eight that real-time events carry, and those that only HTTP knows.
          * @enum {string}
          */
-        ErrorCode: "bad_request" | "unauthorized" | "forbidden" | "session_not_found" | "session_expired" | "offset_ahead" | "too_many_sessions" | "internal" | "not_found" | "method_not_allowed" | "session_ended" | "idempotency_key_reused" | "producer_seq_reused" | "payload_too_large" | "unsupported_media_type" | "unavailable";
+        ErrorCode: "bad_request" | "unauthorized" | "forbidden" | "session_not_found" | "session_expired" | "offset_ahead" | "too_many_sessions" | "internal" | "not_found" | "method_not_allowed" | "session_ended" | "idempotency_key_reused" | "producer_seq_reused" | "payload_too_large" | "unsupported_media_type" | "too_many_requests" | "unavailable";
         /**
          * Event
          * @description One event of a log.
@@ -1500,6 +1522,37 @@ export interface components {
             success: boolean;
         };
         /**
+         * StreamTicket
+         * @description Leave to open the session's stream for a while.
+         * @example {
+         *       "expiresAt": "2026-01-31T12:01:00.000Z",
+         *       "success": true,
+         *       "ticket": "AQEAEREREREREYERERERERERERGZ96JsHns6nFUvHU6Ke2A"
+         *     }
+         */
+        StreamTicket: {
+            /** Format: date-time */
+            expiresAt: string;
+            success: boolean;
+            /** @description For the query of the stream's URL. */
+            ticket: string;
+        };
+        /**
+         * @example {
+         *       "code": "too_many_requests",
+         *       "detail": "Too much at once",
+         *       "status": 429,
+         *       "title": "Too much at once",
+         *       "type": "urn:coursestream:problem:too_many_requests"
+         *     }
+         */
+        TooManyRequestsProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "too_many_requests";
+            /** @enum {string} */
+            type?: "urn:coursestream:problem:too_many_requests";
+        };
+        /**
          * @example {
          *       "code": "unauthorized",
          *       "detail": "A valid key is needed",
@@ -1600,6 +1653,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["BadRequestProblem"];
                 };
             };
+            /** @description A valid key is needed */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["UnauthorizedProblem"];
+                };
+            };
             /** @description Not allowed */
             403: {
                 headers: {
@@ -1607,6 +1669,17 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ForbiddenProblem"];
+                };
+            };
+            /** @description Too much at once */
+            429: {
+                headers: {
+                    /** @description Seconds after which the same request may succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["TooManyRequestsProblem"];
                 };
             };
             /** @description Something went wrong here */
@@ -1675,6 +1748,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["BadRequestProblem"];
                 };
             };
+            /** @description A valid key is needed */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["UnauthorizedProblem"];
+                };
+            };
             /** @description Not allowed */
             403: {
                 headers: {
@@ -1682,6 +1764,17 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ForbiddenProblem"];
+                };
+            };
+            /** @description Too much at once */
+            429: {
+                headers: {
+                    /** @description Seconds after which the same request may succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["TooManyRequestsProblem"];
                 };
             };
             /** @description Something went wrong here */
@@ -1740,6 +1833,15 @@ export interface operations {
                     "application/json; charset=utf-8": components["schemas"]["Failure"];
                 };
             };
+            /** @description A valid key is needed */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["Failure"];
+                };
+            };
             /** @description Not allowed */
             403: {
                 headers: {
@@ -1770,6 +1872,17 @@ export interface operations {
             /** @description The Idempotency-Key was used before */
             422: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Too much at once */
+            429: {
+                headers: {
+                    /** @description Seconds after which the same request may succeed. */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1819,6 +1932,15 @@ export interface operations {
                     "application/json; charset=utf-8": components["schemas"]["Cancelled"];
                 };
             };
+            /** @description A valid key is needed */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["Failure"];
+                };
+            };
             /** @description Not allowed */
             403: {
                 headers: {
@@ -1840,6 +1962,17 @@ export interface operations {
             /** @description The session has ended */
             409: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Too much at once */
+            429: {
+                headers: {
+                    /** @description Seconds after which the same request may succeed. */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1889,6 +2022,15 @@ export interface operations {
                     "application/json; charset=utf-8": components["schemas"]["StatusOfOne"];
                 };
             };
+            /** @description A valid key is needed */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["Failure"];
+                };
+            };
             /** @description Not allowed */
             403: {
                 headers: {
@@ -1901,6 +2043,98 @@ export interface operations {
             /** @description No such session */
             404: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Too much at once */
+            429: {
+                headers: {
+                    /** @description Seconds after which the same request may succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Something went wrong here */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Try again later */
+            503: {
+                headers: {
+                    /** @description Seconds after which the same request may succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    createStreamTicket: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The session. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Leave to open the session's stream for a while. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["StreamTicket"];
+                };
+            };
+            /** @description A valid key is needed */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["Failure"];
+                };
+            };
+            /** @description No such session */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Too much at once */
+            429: {
+                headers: {
+                    /** @description Seconds after which the same request may succeed. */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1947,9 +2181,29 @@ export interface operations {
                     "application/json; charset=utf-8": components["schemas"]["StatusOfAll"];
                 };
             };
+            /** @description A valid key is needed */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["Failure"];
+                };
+            };
             /** @description Not allowed */
             403: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Too much at once */
+            429: {
+                headers: {
+                    /** @description Seconds after which the same request may succeed. */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2012,6 +2266,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["BadRequestProblem"];
                 };
             };
+            /** @description A valid key is needed */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["UnauthorizedProblem"];
+                };
+            };
             /** @description Not allowed */
             403: {
                 headers: {
@@ -2019,6 +2282,17 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ForbiddenProblem"];
+                };
+            };
+            /** @description Too much at once */
+            429: {
+                headers: {
+                    /** @description Seconds after which the same request may succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["TooManyRequestsProblem"];
                 };
             };
             /** @description Something went wrong here */
@@ -2064,6 +2338,15 @@ export interface operations {
                     "application/json; charset=utf-8": components["schemas"]["Course"];
                 };
             };
+            /** @description A valid key is needed */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["UnauthorizedProblem"];
+                };
+            };
             /** @description Not allowed */
             403: {
                 headers: {
@@ -2080,6 +2363,17 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["NotFoundProblem"];
+                };
+            };
+            /** @description Too much at once */
+            429: {
+                headers: {
+                    /** @description Seconds after which the same request may succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["TooManyRequestsProblem"];
                 };
             };
             /** @description Something went wrong here */
@@ -2146,6 +2440,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["BadRequestProblem"];
                 };
             };
+            /** @description A valid key is needed */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["UnauthorizedProblem"];
+                };
+            };
             /** @description Not allowed */
             403: {
                 headers: {
@@ -2153,6 +2456,17 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ForbiddenProblem"];
+                };
+            };
+            /** @description Too much at once */
+            429: {
+                headers: {
+                    /** @description Seconds after which the same request may succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["TooManyRequestsProblem"];
                 };
             };
             /** @description Something went wrong here */
@@ -2208,6 +2522,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["BadRequestProblem"];
                 };
             };
+            /** @description A valid key is needed */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["UnauthorizedProblem"];
+                };
+            };
             /** @description Not allowed */
             403: {
                 headers: {
@@ -2233,6 +2556,17 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["UnsupportedMediaTypeProblem"];
+                };
+            };
+            /** @description Too much at once */
+            429: {
+                headers: {
+                    /** @description Seconds after which the same request may succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["TooManyRequestsProblem"];
                 };
             };
             /** @description Something went wrong here */
@@ -2278,6 +2612,15 @@ export interface operations {
                     "application/json; charset=utf-8": components["schemas"]["SessionSummary"];
                 };
             };
+            /** @description A valid key is needed */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["UnauthorizedProblem"];
+                };
+            };
             /** @description Not allowed */
             403: {
                 headers: {
@@ -2294,6 +2637,17 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["SessionNotFoundProblem"];
+                };
+            };
+            /** @description Too much at once */
+            429: {
+                headers: {
+                    /** @description Seconds after which the same request may succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["TooManyRequestsProblem"];
                 };
             };
             /** @description Something went wrong here */
@@ -2409,6 +2763,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["UnsupportedMediaTypeProblem"];
                 };
             };
+            /** @description Too much at once */
+            429: {
+                headers: {
+                    /** @description Seconds after which the same request may succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["TooManyRequestsProblem"];
+                };
+            };
             /** @description Something went wrong here */
             500: {
                 headers: {
@@ -2468,6 +2833,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["BadRequestProblem"];
                 };
             };
+            /** @description A valid key is needed */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["UnauthorizedProblem"];
+                };
+            };
             /** @description Not allowed */
             403: {
                 headers: {
@@ -2484,6 +2858,17 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["SessionNotFoundProblem"];
+                };
+            };
+            /** @description Too much at once */
+            429: {
+                headers: {
+                    /** @description Seconds after which the same request may succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["TooManyRequestsProblem"];
                 };
             };
             /** @description Something went wrong here */
@@ -2612,6 +2997,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProducerSeqReusedProblem"];
                 };
             };
+            /** @description Too much at once */
+            429: {
+                headers: {
+                    /** @description Seconds after which the same request may succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["TooManyRequestsProblem"];
+                };
+            };
             /** @description Something went wrong here */
             500: {
                 headers: {
@@ -2639,6 +3035,8 @@ export interface operations {
             query?: {
                 /** @description The last-seen offset. */
                 lastSeenOffset?: number;
+                /** @description A ticket for this stream, in the place of a token that cannot be sent. */
+                ticket?: string;
             };
             header?: {
                 /** @description The last-seen offset, as browsers send it; wins over the query. */
@@ -2677,6 +3075,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["BadRequestOrOffsetAheadProblem"];
                 };
             };
+            /** @description A valid key is needed */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["UnauthorizedProblem"];
+                };
+            };
             /** @description Not allowed */
             403: {
                 headers: {
@@ -2702,6 +3109,17 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["SessionExpiredProblem"];
+                };
+            };
+            /** @description Too much at once */
+            429: {
+                headers: {
+                    /** @description Seconds after which the same request may succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["TooManyRequestsProblem"];
                 };
             };
             /** @description Something went wrong here */
@@ -2791,6 +3209,55 @@ export interface operations {
                 };
                 content: {
                     "text/plain; charset=utf-8": string;
+                };
+            };
+            /** @description A valid key is needed */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["UnauthorizedProblem"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ForbiddenProblem"];
+                };
+            };
+            /** @description Too much at once */
+            429: {
+                headers: {
+                    /** @description Seconds after which the same request may succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["TooManyRequestsProblem"];
+                };
+            };
+            /** @description Something went wrong here */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["InternalProblem"];
+                };
+            };
+            /** @description Try again later */
+            503: {
+                headers: {
+                    /** @description Seconds after which the same request may succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["UnavailableProblem"];
                 };
             };
         };
