@@ -155,6 +155,11 @@ pub struct RunArgs {
         value_name = "TIME")]
     pub lease_ttl: Duration,
 
+    /// How long a node that is told to stop goes on serving while /health/ready says 503: longer than whatever sends it requests
+    /// takes to notice
+    #[arg(long, env = "COURSESTREAM_SHUTDOWN_DELAY", default_value = "0s", value_parser = duration, value_name = "TIME")]
+    pub shutdown_delay: Duration,
+
     /// How long steps that are under way may go on once the node is told to stop
     #[arg(long, env = "COURSESTREAM_SHUTDOWN_GRACE", default_value = "5s", value_parser = duration, value_name = "TIME")]
     pub shutdown_grace: Duration,

@@ -12,13 +12,14 @@ use poem_openapi::{OpenApi, OpenApiService};
 use tokio::{
     signal::unix::{SignalKind, signal},
     task::JoinSet,
+    time::Instant,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
 use crate::{
     auth::{Auth, ticket::Tickets},
-    config::{ModelArgs, ProviderKind, ServeArgs, secret},
+    config::{ModelArgs, ProviderKind, RunArgs, ServeArgs, secret},
     feed::{Feed, ListenerOptions},
     generation::{Captures, Generation, Runner, RunnerOptions},
     http::{self, AllowedOrigins, Bodies, Doors, Http, Trail, TrustedProxies},
@@ -37,6 +38,8 @@ pub use database::Database;
 const PROBE_EVERY: Duration = Duration::from_secs(5);
 /// How long connections and requests may take to end once the node stops.
 const DRAIN_MAX: Duration = Duration::from_secs(5);
+/// How long the parts that only speak to the database may take to end.
+const CLOSE_MAX: Duration = Duration::from_secs(2);
 
 /// Runs a node until it is told to stop by SIGTERM or SIGINT.
 ///
@@ -55,9 +58,18 @@ pub async fn serve(args: ServeArgs) -> anyhow::Result<()> {
     let mut terminated = signal(SignalKind::terminate())?;
     let mut interrupted = signal(SignalKind::interrupt())?;
 
-    let database = Database::open_to_serve(&args.database).await?;
+    let opening = async {
+        let database = Database::open_to_serve(&args.database).await?;
+        database.store.ensure_partitions_ahead(1).await?;
+        anyhow::Ok(database)
+    };
+    // It may take long: another node may be migrating.
+    let database = tokio::select! {
+        opened = opening => opened?,
+        _ = terminated.recv() => return Ok(()),
+        _ = interrupted.recv() => return Ok(()),
+    };
     let store = database.store.clone();
-    store.ensure_partitions_ahead(1).await?;
 
     let node = Uuid::new_v4();
     let feed = Feed::new(store.clone(), node);
@@ -153,9 +165,18 @@ pub async fn serve(args: ServeArgs) -> anyhow::Result<()> {
         ended = roots.join_next() => Some(ended),
     };
     tracing::info!("stopping");
-    shutdown.carry_out(&mut roots, &push, &mut lanes).await;
-    store.close().await;
-    database.stop().await;
+    let orderly = async {
+        shutdown.carry_out(&args.runs, &mut roots, &push, &mut lanes).await;
+        if tokio::time::timeout(CLOSE_MAX, store.close()).await.is_err() {
+            tracing::warn!("the database does not take its connections back");
+        }
+        database.stop().await;
+    };
+    tokio::select! {
+        () = orderly => {}
+        _ = terminated.recv() => bail!("told to stop a second time: stopped without waiting"),
+        _ = interrupted.recv() => bail!("told to stop a second time: stopped without waiting"),
+    }
     match unexpected {
         None => Ok(()),
         Some(Some(Ok(name))) => bail!("{name} ended unexpectedly"),
@@ -204,16 +225,19 @@ struct Shutdown {
 }
 
 impl Shutdown {
-    async fn carry_out(self, roots: &mut JoinSet<&'static str>, push: &Push, lanes: &mut JoinSet<()>) {
+    async fn carry_out(self, args: &RunArgs, roots: &mut JoinSet<&'static str>, push: &Push, lanes: &mut JoinSet<()>) {
         self.runs.cancel();
-        wait_for(roots, &["runs", "jobs"]).await;
+        let served_until = Instant::now() + args.shutdown_delay;
+        wait_for(roots, &["runs", "jobs"], args.shutdown_grace + DRAIN_MAX).await;
+        tokio::time::sleep_until(served_until).await;
         self.connections.cancel();
         self.http.cancel();
         push.connections.close();
         let _ = tokio::time::timeout(DRAIN_MAX, push.connections.wait()).await;
-        wait_for(roots, &["http"]).await;
+        wait_for(roots, &["http"], DRAIN_MAX).await;
         self.log.cancel();
-        wait_for(roots, &["notifier", "sweep", "listener", "metrics", "joins", "trail", "keys", "limits"]).await;
+        wait_for(roots, &["notifier", "sweep", "listener", "metrics", "joins", "trail", "keys", "limits"], CLOSE_MAX)
+            .await;
         roots.shutdown().await;
         // Their senders went with the parts above; what was queued is written.
         let _ = tokio::time::timeout(DRAIN_MAX, async { while lanes.join_next().await.is_some() {} }).await;
@@ -221,7 +245,7 @@ impl Shutdown {
 }
 
 /// Waits for the named parts; those that are not there any more have ended before.
-async fn wait_for(roots: &mut JoinSet<&'static str>, names: &[&str]) {
+async fn wait_for(roots: &mut JoinSet<&'static str>, names: &[&str], patience: Duration) {
     let mut missing = names.len();
     let wait = async {
         while missing > 0 {
@@ -233,7 +257,7 @@ async fn wait_for(roots: &mut JoinSet<&'static str>, names: &[&str]) {
         }
     };
     // A part that ended before it was told to would be waited for in vain.
-    if tokio::time::timeout(4 * DRAIN_MAX, wait).await.is_err() {
+    if tokio::time::timeout(patience, wait).await.is_err() {
         tracing::warn!(parts = ?names, "did not stop in time");
     }
 }

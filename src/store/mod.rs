@@ -89,6 +89,11 @@ fn is_connection_trouble(error: &sqlx::Error) -> bool {
     }
 }
 
+/// Whether somebody held a row for longer than a statement waits.
+fn is_lock_timeout(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(|error| error.code().as_deref() == Some("55P03"))
+}
+
 /// How the store connects.
 #[derive(Clone, Debug)]
 pub struct StoreOptions {
@@ -131,7 +136,7 @@ impl Store {
             connect
         } else {
             // Event tables have many partitions: a generic plan would open them all, a custom one only those it needs.
-            durable(connect).options([("plan_cache_mode", "force_custom_plan")])
+            durable(connect).options([("plan_cache_mode", "force_custom_plan"), ("lock_timeout", "3s")])
         };
         let pool = PgPoolOptions::new()
             .max_connections(options.connections_max)
@@ -232,6 +237,8 @@ fn durable(options: PgConnectOptions) -> PgConnectOptions {
         // Invariant 1: nothing is shown before it is flushed.
         ("synchronous_commit", "on"),
         ("jit", "off"),
+        // A node that stands still in the middle of a transaction must not hold its rows for as long as it does.
+        ("idle_in_transaction_session_timeout", "10s"),
         // `$user` alone would find our schema on one run and not on another.
         ("search_path", "coursestream,public"),
     ])

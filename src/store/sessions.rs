@@ -206,6 +206,20 @@ pub(super) fn count(value: i64) -> u64 {
     u64::try_from(value).unwrap_or(0)
 }
 
+/// How many runs wait for a node, counted up to `limit`.
+pub(super) async fn count_queued(connection: &mut PgConnection, limit: usize) -> Result<usize, sqlx::Error> {
+    let queued = sqlx::query_scalar!(
+        r#"select count(*) as "queued!" from (
+            select from coursestream.sessions
+            where ended_at is null and producer is null and lease_node is null limit $1
+        ) as waiting"#,
+        i64::try_from(limit).unwrap_or(i64::MAX)
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(usize::try_from(queued).unwrap_or(0))
+}
+
 pub(super) async fn insert(
     connection: &mut PgConnection,
     session_id: SessionId,
@@ -392,16 +406,7 @@ impl Store {
     ///
     /// When the database cannot be asked.
     pub async fn count_queued(&self, limit: usize) -> Result<usize, StoreError> {
-        let queued = sqlx::query_scalar!(
-            r#"select count(*) as "queued!" from (
-                select from coursestream.sessions
-                where ended_at is null and producer is null and lease_node is null limit $1
-            ) as waiting"#,
-            i64::try_from(limit).unwrap_or(i64::MAX)
-        )
-        .fetch_one(&self.pool)
-        .await?;
-        Ok(usize::try_from(queued).unwrap_or(0))
+        Ok(count_queued(&mut *self.pool.acquire().await?, limit).await?)
     }
 
     /// How many runs of a user have not ended, counted up to `limit`.
