@@ -27,7 +27,8 @@
 //! projection   the fold of events to a session's state (pure)
 //! event        SessionId, Offset, Event, Draft (pure)
 //!
-//! leaves:      generation ─► provider ─► course;   {http, push, feed} ─► wire ─► event
+//! leaves:      generation ─► provider ─► course;   {http, push, feed} ─► wire ─► {event, auth, limits}
+//! doors:       {http, push, wire} ─► limits ─► auth ─► store
 //! beside:      postgres (the private cluster), config, telemetry
 //! ```
 //!
@@ -52,8 +53,8 @@
 //! # Finding your room
 //!
 //! A new frame field → [`wire`]; an endpoint → [`http`]; a kind of event → [`event`], then whatever the compiler names; a column
-//! → a migration and [`store`]; who may do what → [`auth::policy`]; a model vendor → [`provider`]; a chore → [`jobs`]; a client sees stale data → [`feed`];
-//! connections drop → [`push`]; a question of analysts → a view of the schema `analytics`, in a migration, and
+//! → a migration and [`store`]; who may do what → [`auth::policy`]; a model vendor → [`provider`]; a chore → [`jobs`]; a client
+//! sees stale data → [`feed`]; connections drop → [`push`]; a question of analysts → a view of the schema `analytics`, in a migration, and
 //! `scripts/analytics`.
 
 pub mod app;

@@ -98,7 +98,6 @@ pub async fn serve(args: ServeArgs) -> anyhow::Result<()> {
         joins,
         auth: auth.clone(),
         limits: limits.clone(),
-        tickets: tickets.clone(),
         connections: TaskTracker::new(),
         shutdown: shutdown.connections.clone(),
     };
@@ -333,7 +332,6 @@ pub fn openapi_document() -> String {
         feed: feed.clone(),
         auth: Auth::open(),
         limits: Limits::none(),
-        tickets: Tickets::new(&Vec::new().into(), Duration::ZERO),
         joins: JoinNotes::new().0,
         connections: TaskTracker::new(),
         shutdown: CancellationToken::new(),

@@ -19,7 +19,7 @@ use poem::Request;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    auth::{Asked, Auth, Caller, ticket::Tickets},
+    auth::{Asked, Auth, Caller},
     feed::Feed,
     limits::{Busy, Limits},
     store::{JoinNotes, Transport},
@@ -34,7 +34,6 @@ pub struct Push {
     pub feed: Feed,
     pub auth: Auth,
     pub limits: Limits,
-    pub tickets: Tickets,
     /// Takes note of who joins what.
     pub joins: JoinNotes,
     /// Every connection runs in here.

@@ -70,12 +70,6 @@ impl Pump {
         Self { feed, access, joins, transport, joined: HashMap::new(), chunks: StreamMap::new() }
     }
 
-    /// Who is on the connection.
-    #[must_use]
-    pub const fn access(&self) -> &Access {
-        &self.access
-    }
-
     /// Takes a token from the client, and returns what to send.
     ///
     /// # Errors
