@@ -21,7 +21,8 @@
 //! jobs         chores on a schedule
 //! generation   runs: start, cancel, claim; the workflow as a fold (pure); prompts; log capture
 //! feed         tails, shared recent frames, subscriptions; listener, notifier, sweep
-//! store        all SQL: append, read, sessions, leases, courses, partitions
+//! store        all SQL: append, read, sessions, leases, courses, partitions, seals
+//! seal         the hashes of an ended log, the chain that they form, where a log differs (pure)
 //! projection   the fold of events to a session's state (pure)
 //! event        SessionId, Offset, Event, Draft (pure)
 //!
@@ -66,6 +67,7 @@ pub mod postgres;
 pub mod projection;
 pub mod provider;
 pub mod push;
+pub mod seal;
 pub mod store;
 pub mod telemetry;
 pub mod wire;

@@ -10,6 +10,7 @@ use poem::{Route, Server};
 use poem_openapi::{OpenApi, OpenApiService};
 use tokio::{
     signal::unix::{SignalKind, signal},
+    sync::Notify,
     task::JoinSet,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -23,7 +24,7 @@ use crate::{
     jobs::{self, JobOptions},
     provider::{Offline, OpenAi, OpenAiOptions, Provider},
     push::{self, Push},
-    store::{Appender, Store},
+    store::{Appender, Committed, Store},
     telemetry,
 };
 
@@ -55,9 +56,15 @@ pub async fn serve(args: ServeArgs) -> anyhow::Result<()> {
 
     let node = Uuid::new_v4();
     let feed = Feed::new(store.clone(), node);
+    let ended = Arc::new(Notify::new());
     let on_commit: crate::store::append::OnCommit = {
-        let feed = feed.clone();
-        Arc::new(move |batch| feed.committed(batch))
+        let (feed, ended) = (feed.clone(), ended.clone());
+        Arc::new(move |batch| {
+            if batch.iter().any(Committed::is_terminal) {
+                ended.notify_one();
+            }
+            feed.committed(batch);
+        })
     };
     let mut lanes = JoinSet::new();
     let appender = Appender::start(&store, append_lanes(&args), &on_commit, &mut lanes);
@@ -96,8 +103,9 @@ pub async fn serve(args: ServeArgs) -> anyhow::Result<()> {
         session_ttl: args.retention.session_ttl,
         history_retention: args.retention.history_retention,
         partition_width: args.database.partition_width,
+        seal_every: args.jobs.seal_every,
     };
-    let jobs = jobs::run(store.clone(), job_options, shutdown.runs.clone());
+    let jobs = jobs::run(store.clone(), job_options, ended, shutdown.runs.clone());
     roots.spawn(named("jobs", async move {
         if let Err(error) = jobs.await {
             tracing::error!(%error, "the scheduler failed");

@@ -23,6 +23,8 @@ pub(super) async fn unify<E: Endpoint>(next: Arc<E>, request: Request) -> poem::
     let is_drop_in = request.original_uri().path().starts_with(DROP_IN);
     match next.call(request).await {
         Ok(response) => Ok(response.into_response()),
+        // A refusal that an endpoint has formed.
+        Err(error) if error.is_from_response() => Ok(error.into_response()),
         Err(error) => Ok(form(&error, is_drop_in)),
     }
 }
@@ -95,6 +97,7 @@ fn rule(reason: &str) -> Cow<'static, str> {
         (r#"failed to parse "string(uuid)"#, "must be a UUID"),
         (r#"failed to parse "string(date-time)"#, "must be a time such as 2026-01-31T12:00:00Z"),
         (r#"failed to parse "boolean"#, "must be true or false"),
+        (r#"failed to parse "ExportFormat"#, "must be ndjson or csv"),
     ];
     let known = kinds.into_iter().find(|(start, _)| reason.starts_with(start));
     known.map_or_else(|| reason.to_owned().into(), |(_, rule)| rule.into())

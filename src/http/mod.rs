@@ -8,11 +8,13 @@ mod allow;
 mod body;
 mod courses;
 mod errors;
+mod export;
 mod generation;
 mod health;
 mod origin;
 mod producers;
 mod raw;
+mod seals;
 mod sessions;
 mod strict;
 mod timestamp;
@@ -53,6 +55,8 @@ pub fn service<O: OpenApi>(http: Http, others: O) -> OpenApiService<impl OpenApi
         sessions::SessionsApi { http: http.clone() },
         producers::ProducersApi { http: http.clone() },
         courses::CoursesApi { http: http.clone() },
+        export::ExportApi { http: http.clone() },
+        seals::SealsApi { http: http.clone() },
         health::HealthApi { http },
         others,
     );

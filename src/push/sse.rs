@@ -197,6 +197,7 @@ fn refuse(code: ErrorCode, detail: &str) -> StreamAnswer {
         | ErrorCode::Forbidden
         | ErrorCode::TooManySessions
         | ErrorCode::Internal
+        | ErrorCode::NotSealed
         | ErrorCode::SessionEnded
         | ErrorCode::IdempotencyKeyReused
         | ErrorCode::MethodNotAllowed

@@ -6,6 +6,7 @@
 
 pub mod append;
 mod courses;
+mod digests;
 mod events;
 mod idempotency;
 mod leases;
@@ -13,8 +14,10 @@ mod notify;
 mod partitions;
 mod producers;
 mod rebuild;
+mod seals;
 mod secrets;
 mod sessions;
+mod verify;
 
 use std::time::Duration;
 
@@ -31,7 +34,9 @@ pub use leases::{Claim, Renewal};
 pub use partitions::Pruned;
 pub use producers::ProducerMark;
 pub use rebuild::Difference;
+pub use seals::{ChainHead, SealBacklog, SealPass, Unreadable};
 pub use sessions::{NewSession, OutsideProducer, SessionFilter, SessionHead, SessionSummary};
+pub use verify::{SealedWhen, Verified};
 
 /// The database did not do what was asked. A caller that can wait may try again when [`StoreError::is_transient`].
 #[derive(Debug, thiserror::Error)]

@@ -16,6 +16,7 @@ pub enum ErrorCode {
     /// HTTP only, as are all below.
     NotFound,
     MethodNotAllowed,
+    NotSealed,
     SessionEnded,
     IdempotencyKeyReused,
     PayloadTooLarge,
@@ -37,6 +38,7 @@ impl ErrorCode {
             Self::Internal => "internal",
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
+            Self::NotSealed => "not_sealed",
             Self::SessionEnded => "session_ended",
             Self::IdempotencyKeyReused => "idempotency_key_reused",
             Self::PayloadTooLarge => "payload_too_large",
@@ -59,6 +61,7 @@ impl ErrorCode {
             Self::Internal => "Something went wrong here",
             Self::NotFound => "Not found",
             Self::MethodNotAllowed => "The path does not take this method",
+            Self::NotSealed => "The session has no seal yet",
             Self::SessionEnded => "The session has ended",
             Self::IdempotencyKeyReused => "The Idempotency-Key was used before",
             Self::PayloadTooLarge => "The body is too large",
@@ -74,7 +77,7 @@ impl ErrorCode {
             Self::BadRequest | Self::OffsetAhead => 400,
             Self::Unauthorized => 401,
             Self::Forbidden => 403,
-            Self::SessionNotFound | Self::NotFound => 404,
+            Self::SessionNotFound | Self::NotFound | Self::NotSealed => 404,
             Self::MethodNotAllowed => 405,
             Self::SessionEnded => 409,
             Self::SessionExpired => 410,
@@ -100,6 +103,7 @@ impl ErrorCode {
             | Self::OffsetAhead
             | Self::NotFound
             | Self::MethodNotAllowed
+            | Self::NotSealed
             | Self::SessionEnded
             | Self::IdempotencyKeyReused
             | Self::PayloadTooLarge

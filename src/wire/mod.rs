@@ -4,12 +4,14 @@
 
 mod client;
 mod code;
+mod export;
 mod frame;
 mod json;
 mod problem;
 
 pub use client::{Join, Leave, PayloadError};
 pub use code::ErrorCode;
+pub use export::ExportForm;
 pub use frame::{Frame, ServerEvent, Stamped};
 pub use json::{JsonError, check_json};
 pub use problem::{Problem, Tag};

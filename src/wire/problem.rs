@@ -44,6 +44,8 @@ pub enum Tag {
     Sessions,
     /// Courses that runs have saved.
     Courses,
+    /// Exports, seals and their verification.
+    Audit,
     /// Whether this node is well.
     Health,
 }
