@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use anyhow::Context;
+use metrics::Unit;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::{EnvFilter, Layer, filter::LevelFilter, layer::SubscriberExt, util::SubscriberInitExt};
@@ -39,11 +40,48 @@ const EVENTS: [f64; 8] = [1.0, 2.0, 5.0, 20.0, 100.0, 500.0, 2_000.0, 4_096.0];
 ///
 /// When metrics were set up before.
 pub fn init_metrics() -> anyhow::Result<PrometheusHandle> {
-    PrometheusBuilder::new()
+    let prometheus = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?
         .set_buckets_for_metric(Matcher::Suffix("_events".to_owned()), &EVENTS)?
         .install_recorder()
-        .context("metrics")
+        .context("metrics")?;
+    describe_metrics();
+    Ok(prometheus)
+}
+
+/// What each metric says. One that is measured and stands not here is a mistake, which a test finds.
+fn describe_metrics() {
+    for (name, unit, help) in [
+        ("append_batch_events", Unit::Count, "Events that were committed together"),
+        ("append_commit_seconds", Unit::Seconds, "Time of one append transaction, with its flush"),
+        ("delivery_seconds", Unit::Seconds, "Age of a live event when it is handed to a client's connection"),
+        ("wakeup_seconds", Unit::Seconds, "Time that the node's own probe takes through NOTIFY"),
+    ] {
+        metrics::describe_histogram!(format!("coursestream_{name}"), unit, help);
+    }
+    for (name, help) in [
+        ("connections", "Connections of clients, by transport"),
+        ("database_connections", "Connections of the pool"),
+        ("database_connections_idle", "Connections of the pool that nobody uses"),
+        ("runs_queued", "Runs that wait, on all nodes together"),
+        ("runs_running", "Runs of this node"),
+        ("wakeups_arriving", "1 where wake-ups from other nodes arrive, 0 where the log is polled"),
+    ] {
+        metrics::describe_gauge!(format!("coursestream_{name}"), help);
+    }
+    for (name, help) in [
+        ("events_appended_total", "Events that this node committed"),
+        ("events_replayed_total", "Events that were read from the log for those who follow"),
+        ("feed_reads_total", "Reads of the log for those who follow"),
+        ("model_calls_total", "Model calls, by outcome"),
+        ("model_tokens_total", "Tokens that models counted, by kind"),
+        ("partitions_archived_total", "Partitions that were moved into the archive"),
+        ("partitions_dropped_total", "Partitions that were dropped at the end of the history retention"),
+        ("runs_taken_over_total", "Runs that this node went on with after another's lease had run out"),
+        ("sessions_expired_total", "Sessions whose time to be joined is over"),
+    ] {
+        metrics::describe_counter!(format!("coursestream_{name}"), help);
+    }
 }
 
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);

@@ -3,7 +3,6 @@
 use std::{
     cell::RefCell,
     future::poll_fn,
-    net::SocketAddr,
     rc::Rc,
     sync::{
         Arc,
@@ -25,7 +24,7 @@ use crate::{
     histogram::Histogram,
     ledger::Ledger,
     publisher::is_measured,
-    socket::{Frame, Socket},
+    socket::{Frame, Ping, Said, Socket, Transport, Way},
     tally::Tally,
     token::nanos,
 };
@@ -72,7 +71,7 @@ pub struct Gathered {
 
 /// What the subscribers of the thread share.
 struct Common {
-    address: SocketAddr,
+    way: Way,
     ledger: Arc<Ledger>,
     counts: Arc<Counts>,
     buffer: RefCell<Vec<u8>>,
@@ -83,7 +82,7 @@ struct Common {
 
 impl Crowd {
     /// Connects everybody, `at_once` of them at a time, each to go on behind what it has seen.
-    pub fn enter(address: SocketAddr, ledger: &Arc<Ledger>, seats: Vec<Seat>, at_once: usize) -> Result<Self> {
+    pub fn enter(way: Way, ledger: &Arc<Ledger>, seats: Vec<Seat>, at_once: usize) -> Result<Self> {
         let stop = CancellationToken::new();
         let counts = Arc::new(Counts::default());
         let crowd_size = seats.len() as u64;
@@ -91,7 +90,7 @@ impl Crowd {
             let (ledger, counts, stop) = (ledger.clone(), counts.clone(), stop.clone());
             move || -> Result<Gathered> {
                 let common = Common {
-                    address,
+                    way,
                     ledger,
                     counts,
                     buffer: RefCell::new(vec![0; READ_BYTES]),
@@ -165,38 +164,46 @@ impl Common {
     /// Follows the session until the connection fails, which it must not.
     async fn follow(&self, seat: &mut Seat) -> Result<()> {
         let permit = self.connecting.acquire().await?;
-        let mut socket = Socket::open(self.address).await?;
+        let mut socket = Socket::open(self.way).await?;
         socket.join(&self.ledger.sessions[seat.tally.session].id, seat.tally.offset).await?;
         let mut permit = Some(permit);
         loop {
-            let mut pong = None;
+            let mut ping = None;
             poll_fn(|task| {
                 let mut buffer = self.buffer.borrow_mut();
                 let mut arrivals = Arrivals::default();
-                let polled = socket.poll_read(task, &mut buffer, &mut |frame| match frame {
-                    Frame::Text(text) => self.take(seat, text, &mut arrivals),
-                    Frame::Ping(payload) => {
-                        pong = Some(payload.to_vec());
-                        Ok(())
+                let polled = socket.poll_read(task, &mut buffer, &mut |transport, frame| {
+                    match frame {
+                        Frame::Text(text) => self.take(seat, transport, text, &mut arrivals)?,
+                        Frame::Ping(payload) => arrivals.ping = Some(Ping::WebSocket(payload.to_vec())),
                     }
+                    Ok(())
                 });
                 self.settle(seat, &arrivals);
                 // Later statuses tell of changes.
                 if arrivals.has_joined && permit.take().is_some() {
                     self.counts.joined.fetch_add(1, Relaxed);
                 }
+                ping = arrivals.ping.take();
                 polled
             })
             .await?;
-            if let Some(payload) = pong {
-                socket.pong(&payload).await?;
+            if let Some(ping) = ping {
+                socket.pong(ping).await?;
             }
         }
     }
 
-    fn take(&self, seat: &mut Seat, text: &[u8], arrivals: &mut Arrivals) -> Result<()> {
-        const EVENT: &[u8] = br#"{"event":""#;
-        let event = text.strip_prefix(EVENT).unwrap_or_default();
+    fn take(&self, seat: &mut Seat, transport: Transport, text: &[u8], arrivals: &mut Arrivals) -> Result<()> {
+        let event = match transport.read(text) {
+            Said::Event(event) => event,
+            Said::Greeting => return Ok(()),
+            Said::Ping => {
+                arrivals.ping = Some(Ping::EngineIo);
+                return Ok(());
+            }
+            Said::Other => b"",
+        };
         if event.starts_with(b"course_generation_") {
             let at = *arrivals.at.get_or_insert_with(nanos);
             if let Some(token) = seat.tally.count(text) {
@@ -235,4 +242,5 @@ struct Arrivals {
     at: Option<u64>,
     messages: u64,
     has_joined: bool,
+    ping: Option<Ping>,
 }

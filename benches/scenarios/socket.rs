@@ -1,5 +1,6 @@
 //! The client's side of RFC 6455, as much of it as a subscriber needs: the handshake, the join, frames out of whatever pieces
-//! the network makes of them. Many frames come with one read, and none of them is copied.
+//! the network makes of them. Many frames come with one read, and none of them is copied. Over it, where that is asked for,
+//! Engine.IO 4 and Socket.IO 5, as `socket.io-client` speaks them with `transports: ["websocket"]`.
 
 use std::{
     net::SocketAddr,
@@ -25,23 +26,79 @@ const FRAME_BYTES_MAX: u64 = 32 << 20;
 const TEXT: u8 = 0x1;
 const PONG: u8 = 0xa;
 
+/// What is spoken over the WebSocket.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Transport {
+    #[default]
+    Native,
+    SocketIo,
+}
+
+/// Where subscribers connect, and what they speak.
+#[derive(Clone, Copy, Debug)]
+pub struct Way {
+    pub address: SocketAddr,
+    pub transport: Transport,
+}
+
+impl Way {
+    pub const fn native(address: SocketAddr) -> Self {
+        Self { address, transport: Transport::Native }
+    }
+}
+
+impl Transport {
+    const fn path(self) -> &'static str {
+        match self {
+            Self::Native => "/ws",
+            Self::SocketIo => "/socket.io/?EIO=4&transport=websocket",
+        }
+    }
+
+    /// What a text frame of an event begins with.
+    const fn before_event(self) -> &'static [u8] {
+        match self {
+            Self::Native => br#"{"event":""#,
+            Self::SocketIo => br#"42[""#,
+        }
+    }
+
+    /// What a text frame says.
+    pub fn read(self, text: &[u8]) -> Said<'_> {
+        if let Some(event) = text.strip_prefix(self.before_event()) {
+            return Said::Event(event);
+        }
+        match (self, text) {
+            (Transport::SocketIo, b"2") => Said::Ping,
+            // Engine.IO's handshake, and the answer of the namespace.
+            (Transport::SocketIo, [b'0', b'{', ..] | [b'4', b'0', ..]) => Said::Greeting,
+            _ => Said::Other,
+        }
+    }
+}
+
 pub struct Socket {
+    transport: Transport,
     stream: TcpStream,
     frames: Frames,
 }
 
 impl Socket {
     /// Connects and shakes hands.
-    pub async fn open(address: SocketAddr) -> Result<Self> {
-        timeout(HANDSHAKE_MAX, Self::shake_hands(loopback(address)?)).await.context("the handshake takes too long")?
+    pub async fn open(way: Way) -> Result<Self> {
+        timeout(HANDSHAKE_MAX, Self::shake_hands(way)).await.context("the handshake takes too long")?
     }
 
-    async fn shake_hands(address: SocketAddr) -> Result<Self> {
+    async fn shake_hands(Way { address, transport }: Way) -> Result<Self> {
+        let address = loopback(address)?;
         let mut stream = TcpStream::connect(address).await.context("connect")?;
         stream.set_nodelay(true)?;
         // The key would prove to a browser that no cache answered; here there is none, so it may be any.
-        let request = "GET /ws HTTP/1.1\r\nhost: localhost\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\
-            sec-websocket-version: 13\r\nsec-websocket-key: Y291cnNlc3RyZWFtLWJuYw==\r\n\r\n";
+        let request = format!(
+            "GET {} HTTP/1.1\r\nhost: localhost\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\
+             sec-websocket-version: 13\r\nsec-websocket-key: Y291cnNlc3RyZWFtLWJuYw==\r\n\r\n",
+            transport.path()
+        );
         stream.write_all(request.as_bytes()).await?;
         let mut answer = Vec::with_capacity(1 << 10);
         let head_bytes = loop {
@@ -54,17 +111,33 @@ impl Socket {
         let is_upgraded = answer.starts_with(b"HTTP/1.1 101 ");
         ensure!(is_upgraded, "no upgrade: {}", String::from_utf8_lossy(&answer[..head_bytes]));
         answer.drain(..head_bytes);
-        Ok(Self { stream, frames: Frames { rest: answer } })
+        let mut socket = Self { transport, stream, frames: Frames { rest: answer } };
+        if transport == Transport::SocketIo {
+            // Into the main namespace. What is sent meanwhile is kept for it by the server.
+            socket.say("40").await?;
+        }
+        Ok(socket)
     }
 
     pub async fn join(&mut self, session_id: &str, last_seen: u64) -> Result<()> {
-        let join =
-            format!(r#"{{"event":"join_session","data":{{"sessionId":"{session_id}","lastSeenOffset":{last_seen}}}}}"#);
-        Ok(self.stream.write_all(&masked(TEXT, join.as_bytes())).await?)
+        let payload = format!(r#"{{"sessionId":"{session_id}","lastSeenOffset":{last_seen}}}"#);
+        let join = match self.transport {
+            Transport::Native => format!(r#"{{"event":"join_session","data":{payload}}}"#),
+            Transport::SocketIo => format!(r#"42["join_session",{payload}]"#),
+        };
+        self.say(&join).await
     }
 
-    pub async fn pong(&mut self, payload: &[u8]) -> Result<()> {
-        Ok(self.stream.write_all(&masked(PONG, payload)).await?)
+    async fn say(&mut self, text: &str) -> Result<()> {
+        Ok(self.stream.write_all(&masked(TEXT, text.as_bytes())).await?)
+    }
+
+    /// Answers a ping: the WebSocket's own, or Engine.IO's.
+    pub async fn pong(&mut self, ping: Ping) -> Result<()> {
+        match ping {
+            Ping::WebSocket(payload) => Ok(self.stream.write_all(&masked(PONG, &payload)).await?),
+            Ping::EngineIo => self.say("3").await,
+        }
     }
 
     /// Reads once into a buffer that all sockets of the thread share, and hands out the frames that are complete.
@@ -72,15 +145,29 @@ impl Socket {
         &mut self,
         task: &mut Task<'_>,
         buffer: &mut [u8],
-        on_frame: &mut impl FnMut(Frame<'_>) -> Result<()>,
+        on_frame: &mut impl FnMut(Transport, Frame<'_>) -> Result<()>,
     ) -> Poll<Result<()>> {
         let mut read = ReadBuf::new(buffer);
         ready!(Pin::new(&mut self.stream).poll_read(task, &mut read))?;
         if read.filled().is_empty() {
             return Poll::Ready(Err(anyhow::anyhow!("the server closed the connection")));
         }
-        Poll::Ready(self.frames.take(read.filled(), on_frame))
+        let transport = self.transport;
+        Poll::Ready(self.frames.take(read.filled(), &mut |frame| on_frame(transport, frame)))
     }
+}
+
+pub enum Ping {
+    WebSocket(Vec<u8>),
+    EngineIo,
+}
+
+pub enum Said<'a> {
+    /// From the event's name on.
+    Event(&'a [u8]),
+    Greeting,
+    Ping,
+    Other,
 }
 
 pub enum Frame<'a> {

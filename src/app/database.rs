@@ -49,6 +49,7 @@ impl Database {
         let place = describe(&connect);
         let options = StoreOptions {
             connect,
+            is_pooled: args.listen_database_url.is_some(),
             direct,
             connections_max: args.database_connections,
             acquire_timeout: ACQUIRE_TIMEOUT,

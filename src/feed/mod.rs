@@ -90,6 +90,7 @@ struct Shared {
     store: Store,
     tails: Mutex<HashMap<SessionId, Weak<Tail>>>,
     notifier: notifier::Gathered,
+    recent: Arc<recent::Budget>,
     wakeups: watch::Sender<Wakeups>,
 }
 
@@ -107,6 +108,7 @@ impl Feed {
             store,
             tails: Mutex::default(),
             notifier: notifier::Gathered::default(),
+            recent: Arc::default(),
             wakeups: watch::Sender::default(),
         };
         Self { shared: Arc::new(shared) }
@@ -181,7 +183,7 @@ impl Feed {
         if let Some(tail) = tails.get(&session_id).and_then(Weak::upgrade) {
             return tail;
         }
-        let tail = Arc::new(Tail::new(session_id, Arc::downgrade(&self.shared), self.shared.store.clone()));
+        let tail = Arc::new(Tail::new(session_id, &self.shared));
         tails.insert(session_id, Arc::downgrade(&tail));
         tail
     }
@@ -195,12 +197,17 @@ impl Feed {
     }
 
     fn followed(&self) -> Vec<Arc<Tail>> {
-        self.shared.tails().values().filter_map(Weak::upgrade).filter(|tail| !tail.has_ended()).collect()
+        self.shared.tails().values().filter_map(Weak::upgrade).collect()
     }
 
     /// Asks the log about every session that is followed here.
     async fn sweep(&self) -> Result<(), StoreError> {
-        for tails in self.followed().chunks(SWEEP_CHUNK) {
+        let mut followed = self.followed();
+        for tail in &followed {
+            tail.forget_if_idle();
+        }
+        followed.retain(|tail| !tail.has_ended());
+        for tails in followed.chunks(SWEEP_CHUNK) {
             let ids: Vec<SessionId> = tails.iter().map(|tail| tail.session_id()).collect();
             for head in self.shared.store.find_heads(&ids).await? {
                 self.heard(head.session_id, head.last_offset);

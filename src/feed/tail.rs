@@ -28,6 +28,8 @@ use crate::{
 pub(super) const PAGE: u64 = 512;
 /// Finished and running reads that are kept for those who come a little later.
 const PAGES_KEPT: usize = 4;
+/// A session that nobody has read for so long, and in which nothing has happened, gives back what it kept.
+const IDLE_AFTER: Duration = Duration::from_secs(10);
 /// How old the answer to "where does the session stand" may be for a client that joins.
 const HEAD_FRESH: Duration = Duration::from_millis(500);
 
@@ -44,20 +46,21 @@ pub(super) struct Tail {
     has_ended: AtomicBool,
 }
 
-#[derive(Default)]
 struct State {
     recent: Recent,
+    used_at: Instant,
     pages: VecDeque<(Offset, Read<Frames>)>,
     head: Option<(Instant, Read<Option<SessionHead>>)>,
 }
 
 impl Tail {
-    pub(super) fn new(session_id: SessionId, feed: Weak<Shared>, store: Store) -> Self {
+    pub(super) fn new(session_id: SessionId, feed: &Arc<Shared>) -> Self {
+        let recent = Recent::new(Arc::clone(&feed.recent));
         Self {
             session_id,
-            feed,
-            store,
-            state: Mutex::default(),
+            feed: Arc::downgrade(feed),
+            store: feed.store.clone(),
+            state: Mutex::new(State { recent, used_at: Instant::now(), pages: VecDeque::new(), head: None }),
             moved: watch::Sender::default(),
             has_ended: AtomicBool::new(false),
         }
@@ -97,7 +100,17 @@ impl Tail {
             // The status has changed: a join must not be told the old one.
             state.head = None;
         }
+        state.used_at = Instant::now();
         state.recent.extend(frames);
+    }
+
+    /// Drops what it kept for those who come a little later, where nobody has come.
+    pub(super) fn forget_if_idle(&self) {
+        let mut state = self.state();
+        if state.used_at.elapsed() >= IDLE_AFTER {
+            state.recent.clear();
+            state.pages = VecDeque::new();
+        }
     }
 
     pub(super) fn moved_to(&self, last: Offset) {
@@ -121,6 +134,7 @@ impl Tail {
             }
             // Close to the end all stand at the same cursor. Far from it everyone has his own; pages make them meet.
             let start = if is_near { cursor } else { Offset::new(cursor.get() / PAGE * PAGE) };
+            state.used_at = Instant::now();
             self.page(&mut state, start)
         };
         let frames = page.await?;

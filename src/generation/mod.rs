@@ -77,13 +77,22 @@ impl Generation {
         Self { store, appender, node, queue_max, news: Arc::default() }
     }
 
+    /// How many runs wait, on all nodes together; counted up to the bound of the queue.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be asked.
+    pub async fn queue_length(&self) -> Result<usize, StoreError> {
+        self.store.count_queued(self.queue_max).await
+    }
+
     /// Queues a run; a node with room takes it up. A retry with the same key is answered with the first one's session.
     ///
     /// # Errors
     ///
     /// [`StartError`].
     pub async fn start(&self, new: &NewSession, idempotency: Option<&Idempotency>) -> Result<SessionId, StartError> {
-        if self.store.count_queued(self.queue_max).await? >= self.queue_max {
+        if self.queue_length().await? >= self.queue_max {
             // A retry adds nothing to the queue.
             let first = match idempotency {
                 Some(idempotency) => self.store.find_by_key(new.user_id, idempotency).await?,

@@ -100,9 +100,6 @@ impl Runner {
                 }
             }
             metrics::gauge!("coursestream_runs_running").set(runs.len() as f64);
-            if let Ok(queued) = self.generation.store.count_queued(self.generation.queue_max).await {
-                metrics::gauge!("coursestream_runs_queued").set(queued as f64);
-            }
             tokio::select! {
                 () = stop.cancelled() => break,
                 () = self.generation.news.notified() => {}

@@ -83,6 +83,10 @@ impl HealthApi {
         let (size, idle) = self.http.store.pool_use();
         metrics::gauge!("coursestream_database_connections").set(f64::from(size));
         metrics::gauge!("coursestream_database_connections_idle").set(idle as f64);
+        // A database that is away leaves the last length standing.
+        if let Ok(Ok(queued)) = tokio::time::timeout(CHECK_TIMEOUT, self.http.generation.queue_length()).await {
+            metrics::gauge!("coursestream_runs_queued").set(queued as f64);
+        }
         PlainText((self.http.metrics)())
     }
 }

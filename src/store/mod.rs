@@ -88,9 +88,11 @@ fn is_connection_trouble(error: &sqlx::Error) -> bool {
 /// How the store connects.
 #[derive(Clone, Debug)]
 pub struct StoreOptions {
-    /// Where the pool connects: perhaps a pooler.
+    /// Where the pool connects.
     pub connect: PgConnectOptions,
-    /// The server itself, for connections that are kept and set up: the append lanes, the listener, pruning.
+    /// Whether that is a pooler in transaction mode: it has connections of its own, which nobody can set up.
+    pub is_pooled: bool,
+    /// The server itself, for connections that are kept and set up: the append lanes, the listener, migrations, pruning.
     pub direct: PgConnectOptions,
     pub connections_max: u32,
     /// How long a caller waits for a connection before it is told that the database is unavailable.
@@ -113,14 +115,20 @@ impl Store {
     ///
     /// When the server cannot be reached within the acquire timeout or refuses the login.
     pub async fn connect(options: StoreOptions) -> Result<Self, StoreError> {
+        // A pooler takes no settings along with a connection, and says so.
+        let connect = if options.is_pooled { options.connect.extra_float_digits(None) } else { options.connect };
         // One connection first, since the pool would only say that it had waited: its error is the one to show.
-        let first = PgConnection::connect_with(&options.connect);
+        let first = PgConnection::connect_with(&connect);
         match tokio::time::timeout(options.acquire_timeout, first).await {
             Ok(connection) => drop(connection?.close().await),
             Err(_) => return Err(StoreError::Unavailable(sqlx::Error::PoolTimedOut)),
         }
-        // Event tables have many partitions: a generic plan would open them all, a custom one only those it needs.
-        let reading = durable(options.connect).options([("plan_cache_mode", "force_custom_plan")]);
+        let reading = if options.is_pooled {
+            connect
+        } else {
+            // Event tables have many partitions: a generic plan would open them all, a custom one only those it needs.
+            durable(connect).options([("plan_cache_mode", "force_custom_plan")])
+        };
         let pool = PgPoolOptions::new()
             .max_connections(options.connections_max)
             .acquire_timeout(options.acquire_timeout)
@@ -145,13 +153,15 @@ impl Store {
     pub async fn migrate(&self) -> Result<(), StoreError> {
         // The schema comes first because the table of the migrations is kept in it. Nodes that start together may both
         // find it missing.
-        let created = sqlx::query("create schema if not exists coursestream").execute(&self.pool).await;
+        let mut connection = PgConnection::connect_with(&self.direct).await?;
+        let created = sqlx::query("create schema if not exists coursestream").execute(&mut connection).await;
         if let Err(error) = created
             && error.as_database_error().is_none_or(|error| !error.is_unique_violation())
         {
             return Err(error.into());
         }
-        Ok(migrator().run(&self.pool).await?)
+        migrator().run(&mut connection).await?;
+        Ok(connection.close().await?)
     }
 
     /// Whether every migration of this version has been applied.

@@ -25,8 +25,9 @@ pub struct Pruned {
 const ARCHIVE_LOCK_TIMEOUT: &str = "20ms";
 /// Tries at one partition before it is left to the next pass.
 const ARCHIVE_ATTEMPTS_MAX: u32 = 50;
-/// A partition is left alone for so long after its last session could have been created: clocks of nodes differ.
-const PARTITION_GRACE: Duration = Duration::from_secs(2);
+/// A partition is left alone for so long after its last session could have been created: clocks of nodes differ, and one that has
+/// its id already may still wait for a connection.
+const PARTITION_GRACE: Duration = Duration::from_secs(10);
 const EXPIRE_BATCH: usize = 5_000;
 
 fn now_ms() -> i64 {

@@ -18,6 +18,12 @@ const UPDATE: &str = "course_generation_update";
 const COMPLETE: &str = "course_generation_complete";
 const SESSION_ERROR: &str = "session_error";
 
+const BEFORE_NAME: &str = r#"{"event":""#;
+const BEFORE_PAYLOAD: &str = r#"","data":"#;
+const AFTER_PAYLOAD: &str = "}";
+/// About what an encoding adds to an event's message and data.
+const ENVELOPE_BYTES: usize = 200;
+
 /// A real-time event that is not an entry of the log.
 #[derive(Clone, Debug, Serialize)]
 #[serde(untagged)]
@@ -94,7 +100,6 @@ pub struct Stamped {
 #[derive(Debug)]
 pub struct Frame {
     event: Event,
-    payload: OnceLock<String>,
     native: OnceLock<Utf8Bytes>,
     sse: OnceLock<Bytes>,
     stamped: OnceLock<Stamped>,
@@ -103,13 +108,7 @@ pub struct Frame {
 impl Frame {
     #[must_use]
     pub const fn new(event: Event) -> Self {
-        Self {
-            event,
-            payload: OnceLock::new(),
-            native: OnceLock::new(),
-            sse: OnceLock::new(),
-            stamped: OnceLock::new(),
-        }
+        Self { event, native: OnceLock::new(), sse: OnceLock::new(), stamped: OnceLock::new() }
     }
 
     #[must_use]
@@ -127,10 +126,11 @@ impl Frame {
         self.event.kind.is_terminal()
     }
 
-    /// About how much memory the frame takes, in bytes.
+    /// About how much memory the frame takes with two encodings, in bytes. The same at any time.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        200 + self.event.message.len() + self.event.data.as_ref().map_or(0, |data| data.get().len())
+        let text = self.event.message.len() + self.event.data.as_ref().map_or(0, |data| data.get().len());
+        size_of::<Self>() + text + 2 * (ENVELOPE_BYTES + text)
     }
 
     /// The name of the real-time event.
@@ -141,12 +141,17 @@ impl Frame {
 
     /// The payload as JSON: the envelope, or for the terminal event how the session ended.
     pub fn payload(&self) -> &str {
-        self.payload.get_or_init(|| if self.is_terminal() { self.complete() } else { to_json(&self.event) })
+        // Kept once, within the native frame.
+        let native = self.native().as_str();
+        &native[BEFORE_NAME.len() + self.name().len() + BEFORE_PAYLOAD.len()..native.len() - AFTER_PAYLOAD.len()]
     }
 
     /// As a text frame of the native WebSocket.
     pub fn native(&self) -> &Utf8Bytes {
-        self.native.get_or_init(|| native(self.name(), self.payload()).into())
+        self.native.get_or_init(|| {
+            let payload = if self.is_terminal() { self.complete() } else { to_json(&self.event) };
+            native(self.name(), &payload).into()
+        })
     }
 
     /// As a server-sent event whose id is the offset.
@@ -194,13 +199,7 @@ impl Frame {
 
 fn native(name: &str, payload: &str) -> String {
     // Names are constants without characters that JSON would escape.
-    let mut text = String::with_capacity(payload.len() + name.len() + 24);
-    text.push_str(r#"{"event":""#);
-    text.push_str(name);
-    text.push_str(r#"","data":"#);
-    text.push_str(payload);
-    text.push('}');
-    text
+    [BEFORE_NAME, name, BEFORE_PAYLOAD, payload, AFTER_PAYLOAD].concat()
 }
 
 fn to_json(value: &impl Serialize) -> String {

@@ -83,6 +83,7 @@ impl Nodes {
         let database = Database::create().await;
         let options = StoreOptions {
             connect: database.url.parse().unwrap(),
+            is_pooled: false,
             direct: database.url.parse().unwrap(),
             connections_max: 10,
             acquire_timeout: Duration::from_secs(30),

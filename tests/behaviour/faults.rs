@@ -1,6 +1,10 @@
 //! Trouble with the database: restarts, crashes, cut and stalled connections. Appends wait or fail with a clear error; what was
 //! answered is in the log once; clients stay connected and catch up.
 
+mod disk;
+mod failover;
+mod pooler;
+
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use reqwest::StatusCode;

@@ -11,47 +11,14 @@ use tokio::sync::{Barrier, Notify};
 
 use crate::support::{
     aimock::Aimock,
+    answers::{FIXTURES, completion, course, node, refusal, user_message},
     api::{Api, USER},
     database::Database,
     model::Model,
-    scripted::{self, Received as Asked, Reply},
+    scripted::{Received as Asked, Reply},
     service::Service,
     socket::{Socket, assert_whole},
 };
-
-const FIXTURES: &str = include_str!("../fixtures/aimock/course.json");
-
-async fn start(database: &Database, base_url: &str, settings: &[&str]) -> Service {
-    let settings = [&["--provider", "openai"], settings].concat();
-    Service::start_with_env(database, &settings, &[("OPENAI_BASE_URL", base_url), ("OPENAI_MODEL", "test-model")]).await
-}
-
-/// A chat completion as a server sends it.
-fn completion(content: &str) -> Reply {
-    let usage = json!({"prompt_tokens": 10, "completion_tokens": 20});
-    let choice = json!({"message": {"content": content}, "finish_reason": "stop"});
-    scripted::json(200, &json!({"model": "test-model", "choices": [choice], "usage": usage}).to_string())
-}
-
-fn refusal(status: u16, message: &str) -> Reply {
-    scripted::json(status, &json!({"error": {"message": message}}).to_string())
-}
-
-fn user_message(asked: &Asked) -> &str {
-    let messages = asked.body["messages"].as_array().or_else(|| asked.body["input"].as_array()).unwrap();
-    messages.iter().find(|message| message["role"] == "user").unwrap()["content"].as_str().unwrap()
-}
-
-/// The course that aimock serves, from a server that a test can lead.
-fn course(asked: &Asked) -> Reply {
-    let fixtures: Value = serde_json::from_str(FIXTURES).unwrap();
-    let fixture = fixtures["fixtures"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .find(|fixture| user_message(asked).contains(fixture["match"]["userMessage"].as_str().unwrap()));
-    completion(&fixture.expect("the fixtures answer every step")["response"]["content"].to_string())
-}
 
 fn messages(events: &[Value], kind: &str) -> Vec<String> {
     let of_kind = events.iter().filter(|event| event["type"] == kind);
@@ -73,7 +40,7 @@ async fn cancel(api: &Api, session: &str) -> (StatusCode, Value) {
 async fn a_model_s_answers_become_a_course() {
     let model = Aimock::with_course().await;
     let database = Database::create().await;
-    let service = start(&database, &model.base_url, &[]).await;
+    let service = node(&database, &model.base_url, &[]).await;
     let api = Api::of(&service);
     let session = api.generate("Beekeeping").await;
     let mut socket = Socket::connect(&service).await;
@@ -121,7 +88,7 @@ async fn a_web_search_that_fails_is_told_in_the_log_and_the_course_comes_without
     })
     .await;
     let database = Database::create().await;
-    let service = start(&database, &model.base_url, &[]).await;
+    let service = node(&database, &model.base_url, &[]).await;
     let api = Api::of(&service);
     let session = generate_with_search(&api, "Beekeeping").await;
     let summary = api.wait_for_end(&session).await;
@@ -148,7 +115,7 @@ async fn a_failing_model_server_is_asked_again_and_the_log_tells() {
     })
     .await;
     let database = Database::create().await;
-    let service = start(&database, &model.base_url, &[]).await;
+    let service = node(&database, &model.base_url, &[]).await;
     let api = Api::of(&service);
     let session = api.generate("Beekeeping").await;
     let summary = api.wait_for_end(&session).await;
@@ -173,7 +140,7 @@ async fn a_failing_model_server_is_asked_again_and_the_log_tells() {
 async fn a_model_without_a_valid_answer_ends_the_session_in_words() {
     let model = Model::start(async |_| completion(r#""I would rather talk about the weather""#)).await;
     let database = Database::create().await;
-    let service = start(&database, &model.base_url, &[]).await;
+    let service = node(&database, &model.base_url, &[]).await;
     let api = Api::of(&service);
     let session = api.generate("Beekeeping").await;
     let mut socket = Socket::connect(&service).await;
@@ -207,7 +174,7 @@ async fn a_refused_key_ends_the_session_in_words_and_at_once() {
     })
     .await;
     let database = Database::create().await;
-    let service = start(&database, &model.base_url, &[]).await;
+    let service = node(&database, &model.base_url, &[]).await;
     let api = Api::of(&service);
     let session = api.generate("Beekeeping").await;
     let summary = api.wait_for_end(&session).await;
@@ -231,7 +198,7 @@ async fn runs_at_the_same_time_keep_their_log_lines_apart() {
     })
     .await;
     let database = Database::create().await;
-    let service = start(&database, &model.base_url, &[]).await;
+    let service = node(&database, &model.base_url, &[]).await;
     let api = Api::of(&service);
     let sessions = [api.generate(TOPICS[0]).await, api.generate(TOPICS[1]).await];
     for (session, (own, other)) in sessions.iter().zip([(TOPICS[0], TOPICS[1]), (TOPICS[1], TOPICS[0])]) {
@@ -261,7 +228,7 @@ async fn more_runs_than_a_node_takes_are_queued() {
     })
     .await;
     let database = Database::create().await;
-    let service = start(&database, &model.base_url, &["--max-running", "1"]).await;
+    let service = node(&database, &model.base_url, &["--max-running", "1"]).await;
     let api = Api::of(&service);
     let first = api.generate("First").await;
     released.notified().await;
@@ -278,7 +245,7 @@ async fn more_runs_than_a_node_takes_are_queued() {
 async fn a_cancelled_run_ends_once_and_its_model_call_is_aborted() {
     let mut model = Model::start(async |_| Reply::Silence).await;
     let database = Database::create().await;
-    let service = start(&database, &model.base_url, &[]).await;
+    let service = node(&database, &model.base_url, &[]).await;
     let api = Api::of(&service);
     let session = api.generate("Beekeeping").await;
     model.asked().await;
@@ -311,8 +278,8 @@ async fn a_cancelled_run_ends_once_and_its_model_call_is_aborted() {
 async fn a_run_is_cancelled_from_another_node() {
     let mut model = Model::start(async |_| Reply::Silence).await;
     let database = Database::create().await;
-    let _running = start(&database, &model.base_url, &[]).await;
-    let other = start(&database, &model.base_url, &["--max-running", "0"]).await;
+    let _running = node(&database, &model.base_url, &[]).await;
+    let other = node(&database, &model.base_url, &["--max-running", "0"]).await;
     let api = Api::of(&other);
     let session = api.generate("Beekeeping").await;
     model.asked().await;

@@ -1,12 +1,17 @@
 //! Several nodes on one database: runs that outlive theirs, queues, cancellation from anywhere.
 
+use std::sync::{Arc, Mutex};
+
 use nix::sys::signal::Signal;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::support::{
+    answers,
     api::{Api, USER},
     database::Database,
+    model::Model,
+    scripted::Reply,
     service::Service,
     socket::{Socket, assert_contiguous},
 };
@@ -95,6 +100,42 @@ async fn a_run_whose_node_is_killed_goes_on_elsewhere_with_the_first_missing_ste
     let takeover: Vec<_> = events.iter().filter(|event| event["data"]["attempt"] == 2).collect();
     assert_eq!(takeover.len(), 1);
     assert_eq!(takeover[0]["type"], "log");
+}
+
+/// The model counts: what is in the log is not asked for again, and what died with its node is asked for once more.
+#[tokio::test]
+async fn a_run_that_is_taken_over_pays_for_no_step_twice_but_those_under_way() {
+    const UNDER_WAY: usize = 4;
+    let asked: Arc<Mutex<Vec<String>>> = Arc::default();
+    let mut model = Model::start({
+        let asked = Arc::clone(&asked);
+        move |request| {
+            let mut asked = asked.lock().unwrap();
+            asked.push(answers::step(&request));
+            let reply = if asked.len() == UNDER_WAY { Reply::Silence } else { answers::course(&request) };
+            async move { reply }
+        }
+    })
+    .await;
+    let database = Database::create().await;
+    let settings = ["--calls-per-run", "1", "--lease-ttl", "2s"];
+    let a = answers::node(&database, &model.base_url, &settings).await;
+    let session = Api::of(&a).generate("Beekeeping").await;
+    for _ in 0..UNDER_WAY {
+        model.asked().await;
+    }
+    let b = answers::node(&database, &model.base_url, &settings).await;
+    a.kill().await;
+    let summary = Api::of(&b).wait_for_end(&session).await;
+    assert_eq!((&summary["status"], &summary["attempts"]), (&json!("completed"), &json!(2)), "{summary}");
+
+    let asked = asked.lock().unwrap().clone();
+    let (before, after) = asked.split_at(UNDER_WAY);
+    assert_eq!(after[0], before[UNDER_WAY - 1], "the step under way comes first");
+    let mut distinct = asked.clone();
+    distinct.sort();
+    distinct.dedup();
+    assert_eq!(asked.len(), distinct.len() + 1, "{asked:?}");
 }
 
 #[tokio::test]

@@ -54,7 +54,7 @@ async fn wait_until(connection: &mut PgConnection, sql: &str) {
 
 /// Partitions whose time is over and whose sessions have all ended.
 const RIPE: &str = "select count(*) from coursestream.partitions p where archived_at is null
-    and upper_bound < coursestream.uuid_floor((extract(epoch from clock_timestamp()) * 1000)::bigint - 2500)
+    and upper_bound < coursestream.uuid_floor((extract(epoch from clock_timestamp()) * 1000)::bigint - 10500)
     and exists (select from coursestream.sessions s where s.session_id >= p.lower_bound and s.session_id < p.upper_bound)
     and not exists (select from coursestream.sessions s
         where s.session_id >= p.lower_bound and s.session_id < p.upper_bound and s.ended_at is null)";
@@ -223,7 +223,7 @@ async fn history_that_is_not_archived_is_not_dropped_whatever_its_age() {
     cancel(&api, &ended).await;
     let mut connection = database.connect().await;
     let over = "select count(*) from coursestream.partitions
-        where upper_bound < coursestream.uuid_floor((extract(epoch from clock_timestamp()) * 1000)::bigint - 2500)
+        where upper_bound < coursestream.uuid_floor((extract(epoch from clock_timestamp()) * 1000)::bigint - 10500)
         and exists (select from coursestream.sessions s where s.ended_at is null
             and s.session_id >= lower_bound and s.session_id < upper_bound)";
     wait_until(&mut connection, over).await;

@@ -1,10 +1,8 @@
 //! Socket.IO: the protocols' rules on raw connections, our events on them, and the clients that exist.
 
-mod client;
 mod clients;
 mod engine;
 mod events;
-mod forwarder;
 mod memory;
 mod origins;
 mod protocol;

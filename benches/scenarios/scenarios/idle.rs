@@ -12,6 +12,7 @@ use crate::{
     options::Options,
     publisher::{self, Pace, Plan},
     server::Server,
+    socket::{Transport, Way},
 };
 
 /// Connections that are there before: what the first ones cost is not paid for each.
@@ -19,12 +20,24 @@ const FIRST: usize = 200;
 const SETTLE: Duration = Duration::from_secs(2);
 
 pub async fn run(options: &Options) -> Result<Vec<Row>> {
+    Ok(vec![
+        measure(options, Transport::Native, "native").await?,
+        measure(options, Transport::SocketIo, "Socket.IO").await?,
+    ])
+}
+
+async fn measure(options: &Options, transport: Transport, name: &str) -> Result<Row> {
     let server = Server::start(&options.program).await?;
     let more = usize::from(options.idle_connections);
     let ids = publisher::create_sessions(server.address, FIRST + more).await?;
     let ledger = Arc::new(Ledger::new(ids, 1));
     let enter = |sessions: std::ops::Range<usize>| {
-        Crowd::enter(server.address, &ledger, sessions.map(Seat::new).collect(), CONNECTING_MAX)
+        Crowd::enter(
+            Way { address: server.address, transport },
+            &ledger,
+            sessions.map(Seat::new).collect(),
+            CONNECTING_MAX,
+        )
     };
     let first = enter(0..FIRST)?;
     first.joined().await?;
@@ -60,5 +73,5 @@ pub async fn run(options: &Options) -> Result<Vec<Row>> {
     figures.set("bench_cores", usage.bench_s / usage.wall_s);
     figures.set("other_cores", usage.other_cores);
     server.stop().await?;
-    Ok(vec![(format!("{more} connections"), figures)])
+    Ok((format!("{more} connections, {name}"), figures))
 }

@@ -12,6 +12,7 @@ use crate::{
     options::Options,
     publisher::{self, Pace, Plan, Published},
     server::Server,
+    socket::{Transport, Way},
 };
 
 /// Subscribers that connect at the same time.
@@ -24,15 +25,24 @@ pub struct Load {
     pub lanes: u16,
     pub batch: u32,
     pub pace: Pace,
+    /// What the subscribers speak.
+    pub transport: Transport,
 }
 
 impl Load {
     pub const fn sessions(sessions: usize, batch: u32, pace: Pace) -> Self {
-        Self { sessions, subscribers_per_session: 1, lanes: 16, batch, pace }
+        Self { sessions, subscribers_per_session: 1, lanes: 16, batch, pace, transport: Transport::Native }
     }
 
     pub const fn fanout(subscribers: usize, pace: Pace) -> Self {
-        Self { sessions: 1, subscribers_per_session: subscribers, lanes: 16, batch: 1, pace }
+        Self {
+            sessions: 1,
+            subscribers_per_session: subscribers,
+            lanes: 16,
+            batch: 1,
+            pace,
+            transport: Transport::Native,
+        }
     }
 
     pub async fn measure(&self, server: &Server, options: &Options) -> Result<Figures> {
@@ -56,7 +66,12 @@ impl Load {
         let ledger = Arc::new(Ledger::new(ids, self.subscribers_per_session));
         let seats =
             (0..self.sessions).flat_map(|session| (0..self.subscribers_per_session).map(move |_| Seat::new(session)));
-        let crowd = Crowd::enter(subscribed, &ledger, seats.collect(), CONNECTING_MAX)?;
+        let crowd = Crowd::enter(
+            Way { address: subscribed, transport: self.transport },
+            &ledger,
+            seats.collect(),
+            CONNECTING_MAX,
+        )?;
         crowd.joined().await?;
         Ok((ledger, crowd))
     }

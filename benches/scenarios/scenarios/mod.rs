@@ -8,6 +8,7 @@ mod prune;
 mod replay;
 mod rows;
 mod self_check;
+mod socketio;
 mod storm;
 
 use anyhow::Result;
@@ -31,6 +32,8 @@ pub enum Scenario {
     Replay,
     Storm,
     Idle,
+    #[value(name = "socketio")]
+    SocketIo,
     GrowSessions,
     GrowSubscribers,
     Prune,
@@ -49,6 +52,7 @@ impl Scenario {
             Self::Replay,
             Self::Storm,
             Self::Idle,
+            Self::SocketIo,
             Self::GrowSessions,
             Self::GrowSubscribers,
             Self::Prune,
@@ -71,6 +75,7 @@ impl Scenario {
             Self::Replay => "replay",
             Self::Storm => "storm",
             Self::Idle => "idle",
+            Self::SocketIo => "socketio",
             Self::GrowSessions => "grow-sessions",
             Self::GrowSubscribers => "grow-subscribers",
             Self::Prune => "prune",
@@ -93,6 +98,7 @@ impl Scenario {
                 "1,000 clients of 20 sessions at 200 messages/s: all cut, all back after 0.5 s; time to the last"
             }
             Self::Idle => "1,000 joined connections on which nothing happens: memory of each",
+            Self::SocketIo => "fanout-max and sessions-max-b1 over Socket.IO on WebSocket, and native; their ratio",
             Self::GrowSessions => "10 to 10,000 sessions with a subscriber each, flat out, 1 message a POST",
             Self::GrowSubscribers => "1 session with 1 to 1,000 subscribers, flat out, 1 message a POST",
             Self::Prune => "1,000,000 events are archived beside a load of 500 messages/s: delay of its appends",
@@ -121,6 +127,7 @@ impl Scenario {
                 Ok(vec![(String::new(), figures)])
             }
             Self::Idle => idle::run(options).await,
+            Self::SocketIo => socketio::run(options).await,
             Self::GrowSessions => grow::sessions(options).await,
             Self::GrowSubscribers => grow::subscribers(options).await,
             Self::Prune => prune::run(options).await,

@@ -16,6 +16,7 @@ use crate::{
     options::Options,
     publisher::{self, Pace, Plan},
     server::Server,
+    socket::Way,
     token::nanos,
 };
 
@@ -41,7 +42,7 @@ pub async fn run(options: &Options) -> Result<Vec<Row>> {
     let before = server.watch.snapshot()?;
     let begin = nanos();
     let seats = (0..CLIENTS).map(|_| Seat { goal, ..Seat::new(0) }).collect();
-    let crowd = Crowd::enter(server.address, &ledger, seats, CLIENTS)?;
+    let crowd = Crowd::enter(Way::native(server.address), &ledger, seats, CLIENTS)?;
     crowd.caught_up().await?;
     let usage = server.watch.snapshot()? - before;
     ledger.wait_for_deliveries().await;

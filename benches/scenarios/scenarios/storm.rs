@@ -16,6 +16,7 @@ use crate::{
     options::Options,
     publisher::{self, Pace},
     server::Server,
+    socket::{Transport, Way},
     token::nanos,
 };
 
@@ -34,6 +35,7 @@ pub async fn measure(server: &Server, options: &Options) -> Result<Figures> {
         lanes: 4,
         batch: 1,
         pace: Pace::Rate(200.0),
+        transport: Transport::Native,
     };
     let (ledger, crowd) = load.set_up(server.address, server.address).await?;
     let before_it = options.duration.max(Duration::from_secs(1));
@@ -74,7 +76,7 @@ async fn storm(server: &Server, ledger: &Arc<Ledger>, crowd: Crowd, before: Dura
     };
     let seats: Vec<Seat> = seats.into_iter().map(come_back).collect();
     let begin = nanos();
-    let crowd = Crowd::enter(server.address, ledger, seats, CLIENTS)?;
+    let crowd = Crowd::enter(Way::native(server.address), ledger, seats, CLIENTS)?;
     crowd.caught_up().await?;
     Ok((begin, missed, crowd))
 }

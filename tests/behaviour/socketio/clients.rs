@@ -6,11 +6,13 @@ use std::time::Duration;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde_json::json;
 
-use super::{
-    client::{Client, Node, POLLING, Setup, UPGRADE, VERSIONS, WEBSOCKET},
+use crate::support::{
+    api::Api,
+    database::Database,
     forwarder::Forwarder,
+    service::Service,
+    socketio::{Client, Node, POLLING, Setup, UPGRADE, VERSIONS, WEBSOCKET},
 };
-use crate::support::{api::Api, database::Database, service::Service};
 
 const CLIENTS: usize = 5;
 const DROPS: usize = 12;

@@ -1,7 +1,8 @@
 //! A database of its own for every test, in one private PostgreSQL for all of them.
 
 use std::{
-    path::PathBuf,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
     sync::{
         OnceLock,
         atomic::{AtomicU32, Ordering},
@@ -134,7 +135,56 @@ impl Cluster {
         let _ = cluster.exited().await;
     }
 
+    /// Another server that follows this one, and whose word every commit of this one waits for.
+    pub async fn standby(&self) -> Self {
+        let primary = self.running();
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::set_permissions(dir.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        let data = dir.path().join("postgres/data");
+        std::fs::create_dir_all(&data).unwrap();
+        let server = std::fs::read_link(format!("/proc/{}/exe", primary.postmaster_pid())).unwrap();
+        let copy = tokio::process::Command::new(server.with_file_name("pg_basebackup"))
+            .args(["--username=coursestream", "--write-recovery-conf", "--checkpoint=fast", "--pgdata"])
+            .arg(&data)
+            .arg("--host")
+            .arg(primary.socket_dir())
+            .output()
+            .await
+            .unwrap();
+        assert!(copy.status.success(), "{}", String::from_utf8_lossy(&copy.stderr));
+        // The copy is its server's alone, as the original is.
+        let owner = std::fs::metadata(primary.data_dir()).unwrap();
+        for entry in walk(&data) {
+            std::os::unix::fs::chown(entry, Some(owner.uid()), Some(owner.gid())).unwrap();
+        }
+        std::fs::set_permissions(&data, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+        let cluster = PrivateCluster::start(dir.path()).await.unwrap();
+
+        let mut connection = primary.connect_options("coursestream").connect().await.unwrap();
+        connection.execute("alter system set synchronous_standby_names = '*'").await.unwrap();
+        connection.execute("select pg_reload_conf()").await.unwrap();
+        connection.close().await.unwrap();
+        Self { dir, cluster: Some(cluster) }
+    }
+
+    /// Ends a standby's following: it is the primary from then on.
+    pub async fn promote(&self) {
+        let mut connection = self.running().connect_options("coursestream").connect().await.unwrap();
+        connection.execute("select pg_promote()").await.unwrap();
+        connection.close().await.unwrap();
+    }
+
     pub async fn start_again(&mut self) {
         self.cluster = Some(PrivateCluster::start(self.dir.path()).await.unwrap());
     }
+}
+
+/// A folder and all that is in it.
+fn walk(dir: &Path) -> Vec<PathBuf> {
+    let mut found = vec![dir.to_owned()];
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let entry = entry.unwrap();
+        if entry.file_type().unwrap().is_dir() { found.extend(walk(&entry.path())) } else { found.push(entry.path()) }
+    }
+    found
 }

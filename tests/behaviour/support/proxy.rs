@@ -1,6 +1,9 @@
 //! A proxy between the service and its database that can stall and cut: the network, as it is on bad days.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+};
 
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
@@ -11,6 +14,7 @@ use tokio::{
 
 pub struct Proxy {
     pub port: u16,
+    target: Arc<Mutex<PathBuf>>,
     is_stalled: watch::Sender<bool>,
     /// Grows by one with every cut.
     cuts: watch::Sender<u32>,
@@ -23,13 +27,15 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let (is_stalled, cuts) = (watch::Sender::new(false), watch::Sender::new(0));
-        let (socket, stalled, cut) = (socket.to_owned(), is_stalled.subscribe(), cuts.subscribe());
+        let target = Arc::new(Mutex::new(socket.to_owned()));
+        let (socket, stalled, cut) = (Arc::clone(&target), is_stalled.subscribe(), cuts.subscribe());
         let accepting = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(forward(client, socket.clone(), stalled.clone(), cut.clone()));
+                let socket = socket.lock().unwrap().clone();
+                tokio::spawn(forward(client, socket, stalled.clone(), cut.clone()));
             }
         });
-        Self { port, is_stalled, cuts, accepting }
+        Self { port, target, is_stalled, cuts, accepting }
     }
 
     /// Nothing passes any more, and nobody is told.
@@ -40,6 +46,11 @@ impl Proxy {
     /// What was held back passes, and all that follows.
     pub fn release(&self) {
         self.is_stalled.send_replace(false);
+    }
+
+    /// New connections lead there.
+    pub fn lead_to(&self, socket: &Path) {
+        socket.clone_into(&mut self.target.lock().unwrap());
     }
 
     /// Ends all connections.

@@ -46,6 +46,14 @@ impl Socket {
         Self { stream }
     }
 
+    /// To a base URL where perhaps nobody answers: `None` where the handshake fails.
+    pub async fn try_connect(base_url: &str) -> Option<Self> {
+        let url = format!("{}/ws", base_url.replacen("http", "ws", 1));
+        let connecting = tokio::time::timeout(PATIENCE, tokio_tungstenite::connect_async(url));
+        let (stream, _) = connecting.await.ok()?.ok()?;
+        Some(Self { stream })
+    }
+
     /// The handshake as the page of an origin makes it; the status that it was refused with.
     pub async fn connect_from(service: &Service, origin: &str) -> Result<Self, u16> {
         let mut request = service.ws_url().into_client_request().unwrap();
@@ -75,6 +83,12 @@ impl Socket {
 
     pub async fn join_after(&mut self, session: &str, last_seen: u64) {
         self.send("join_session", json!({"sessionId": session, "lastSeenOffset": last_seen})).await;
+    }
+
+    /// The same over a connection that may be lost: `None` then.
+    pub async fn try_join_after(&mut self, session: &str, last_seen: u64) -> Option<()> {
+        let payload = json!({"sessionId": session, "lastSeenOffset": last_seen});
+        self.stream.send(Message::text(json!({"event": "join_session", "data": payload}).to_string())).await.ok()
     }
 
     /// Sends a text frame of so many bytes, of which the server need not take all.

@@ -4,7 +4,7 @@ use std::pin::Pin;
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
-use reqwest::{Response, StatusCode, Url};
+use reqwest::{Client, RequestBuilder, Response, StatusCode, Url};
 use serde_json::Value;
 
 use super::{api::Api, service::PATIENCE, socket::Received};
@@ -36,20 +36,33 @@ pub struct Sse {
 
 /// Asks for a session's stream; the answer may be a refusal.
 pub async fn ask(api: &Api, session: &str, resume: Resume<'_>) -> Response {
-    let mut url = Url::parse(&api.url(&format!("/api/v1/sessions/{session}/stream"))).unwrap();
+    request(&api.http, &api.url(""), session, resume).send().await.unwrap()
+}
+
+fn request(http: &Client, base_url: &str, session: &str, resume: Resume<'_>) -> RequestBuilder {
+    let mut url = Url::parse(&format!("{base_url}/api/v1/sessions/{session}/stream")).unwrap();
     if let Some(offset) = resume.last_seen_offset {
         url.query_pairs_mut().append_pair("lastSeenOffset", offset);
     }
-    let mut request = api.http.get(url);
-    if let Some(id) = resume.last_event_id {
-        request = request.header("Last-Event-ID", id);
+    let request = http.get(url);
+    match resume.last_event_id {
+        Some(id) => request.header("Last-Event-ID", id),
+        None => request,
     }
-    request.send().await.unwrap()
 }
 
 impl Sse {
     pub async fn open(api: &Api, session: &str, resume: Resume<'_>) -> Self {
-        let response = ask(api, session, resume).await;
+        Self::of(ask(api, session, resume).await, resume)
+    }
+
+    /// From a base URL where perhaps nobody answers: `None` then, and where the node is not able to.
+    pub async fn try_open(http: &Client, base_url: &str, session: &str, resume: Resume<'_>) -> Option<Self> {
+        let response = request(http, base_url, session, resume).send().await.ok()?;
+        (response.status() != StatusCode::SERVICE_UNAVAILABLE).then(|| Self::of(response, resume))
+    }
+
+    fn of(response: Response, resume: Resume<'_>) -> Self {
         assert_eq!(response.status(), StatusCode::OK);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
         Self {
@@ -61,6 +74,11 @@ impl Sse {
 
     /// The next event; `None` at the end of the stream.
     pub async fn next(&mut self) -> Option<Received> {
+        self.try_next().await.expect("the stream is not cut")
+    }
+
+    /// The same where the stream may be cut.
+    pub async fn try_next(&mut self) -> reqwest::Result<Option<Received>> {
         // What was looked through and holds no end of an event.
         let mut searched = 0;
         loop {
@@ -68,17 +86,17 @@ impl Sse {
                 let block: Vec<u8> = self.unread.drain(..searched + at + 2).collect();
                 searched = 0;
                 if let Some(event) = self.read(std::str::from_utf8(&block).unwrap()) {
-                    return Some(event);
+                    return Ok(Some(event));
                 }
                 continue;
             }
             searched = self.unread.len().saturating_sub(1);
             let more = tokio::time::timeout(PATIENCE, self.body.next()).await.expect("something comes");
             match more {
-                Some(bytes) => self.unread.extend_from_slice(&bytes.expect("the stream is not cut")),
+                Some(bytes) => self.unread.extend_from_slice(&bytes?),
                 None => {
                     assert!(self.unread.is_empty(), "the stream ends between two events");
-                    return None;
+                    return Ok(None);
                 }
             }
         }

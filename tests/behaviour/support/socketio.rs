@@ -14,32 +14,32 @@ use tokio::{
     sync::mpsc,
 };
 
-use crate::support::service::PATIENCE;
+use super::service::PATIENCE;
 
-pub(super) const VERSIONS: [&str; 2] = ["4.7", "newest"];
-pub(super) const WEBSOCKET: &[&str] = &["websocket"];
-pub(super) const POLLING: &[&str] = &["polling"];
+pub(crate) const VERSIONS: [&str; 2] = ["4.7", "newest"];
+pub(crate) const WEBSOCKET: &[&str] = &["websocket"];
+pub(crate) const POLLING: &[&str] = &["polling"];
 /// What clients do by default.
-pub(super) const UPGRADE: &[&str] = &["polling", "websocket"];
+pub(crate) const UPGRADE: &[&str] = &["polling", "websocket"];
 
 type Ears = Arc<Mutex<HashMap<String, mpsc::UnboundedSender<Value>>>>;
 
 /// The process. Killed when it is dropped.
-pub(super) struct Node {
+pub(crate) struct Node {
     stdin: ChildStdin,
     ears: Ears,
     _child: Child,
 }
 
 /// How a client is set up; see `tests/tools/socketio_client.mjs`.
-pub(super) struct Setup<'a> {
-    pub(super) version: &'a str,
-    pub(super) transports: &'a [&'a str],
-    pub(super) joins: &'a str,
+pub(crate) struct Setup<'a> {
+    pub(crate) version: &'a str,
+    pub(crate) transports: &'a [&'a str],
+    pub(crate) joins: &'a str,
 }
 
 impl Node {
-    pub(super) fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tools");
         assert!(
             tools.join("node_modules/socket.io-client-newest").exists(),
@@ -73,7 +73,7 @@ impl Node {
         self.stdin.write_all(format!("{command}\n").as_bytes()).await.unwrap();
     }
 
-    pub(super) async fn open(&mut self, id: &str, url: &str, sessions: &[String], setup: &Setup<'_>) -> Client {
+    pub(crate) async fn open(&mut self, id: &str, url: &str, sessions: &[String], setup: &Setup<'_>) -> Client {
         let (sender, heard) = mpsc::unbounded_channel();
         self.ears.lock().unwrap().insert(id.to_owned(), sender);
         let Setup { version, transports, joins } = setup;
@@ -93,7 +93,7 @@ impl Node {
     }
 
     /// Emits with an acknowledgement, and waits for it.
-    pub(super) async fn ask(&mut self, client: &mut Client, event: &str, payload: Value) -> Value {
+    pub(crate) async fn ask(&mut self, client: &mut Client, event: &str, payload: Value) -> Value {
         self.say(&json!({"cmd": "emit", "id": client.id, "event": event, "payload": payload})).await;
         loop {
             let heard = client.next().await;
@@ -104,39 +104,39 @@ impl Node {
     }
 
     /// What the server had sent by the time at which it was asked has arrived after this.
-    pub(super) async fn settle(&mut self, client: &mut Client) {
+    pub(crate) async fn settle(&mut self, client: &mut Client) {
         for _ in 0..3 {
             let answer = self.ask(client, "leave_session", json!(uuid::Uuid::nil())).await;
             assert_eq!(answer, json!({"ok": true}));
         }
     }
 
-    pub(super) async fn close(&mut self, client: &Client) {
+    pub(crate) async fn close(&mut self, client: &Client) {
         self.say(&json!({"cmd": "close", "id": client.id})).await;
     }
 }
 
 /// What a client has seen of one session.
 #[derive(Default)]
-pub(super) struct Log {
-    pub(super) offsets: Vec<u64>,
-    pub(super) completions: usize,
+pub(crate) struct Log {
+    pub(crate) offsets: Vec<u64>,
+    pub(crate) completions: usize,
 }
 
 /// A client, and all that it has seen so far.
-pub(super) struct Client {
-    pub(super) id: String,
+pub(crate) struct Client {
+    pub(crate) id: String,
     heard: mpsc::UnboundedReceiver<Value>,
-    pub(super) log: HashMap<String, Log>,
-    pub(super) connects: usize,
-    pub(super) recoveries: usize,
-    pub(super) is_connected: bool,
-    pub(super) transport: String,
+    pub(crate) log: HashMap<String, Log>,
+    pub(crate) connects: usize,
+    pub(crate) recoveries: usize,
+    pub(crate) is_connected: bool,
+    pub(crate) transport: String,
 }
 
 impl Client {
     /// The next thing that it sees. Fails as soon as an event is missing, comes twice or out of order.
-    pub(super) async fn next(&mut self) -> Value {
+    pub(crate) async fn next(&mut self) -> Value {
         let heard = tokio::time::timeout(PATIENCE, self.heard.recv()).await;
         let heard = heard.unwrap_or_else(|_| panic!("{} sees nothing any more: {}", self.id, self.summary())).unwrap();
         match heard["event"].as_str().unwrap() {
@@ -167,17 +167,17 @@ impl Client {
     }
 
     /// Waits until what it has seen is as wanted.
-    pub(super) async fn until(&mut self, wanted: impl Fn(&Self) -> bool) {
+    pub(crate) async fn until(&mut self, wanted: impl Fn(&Self) -> bool) {
         while !wanted(self) {
             self.next().await;
         }
     }
 
-    pub(super) fn events(&self) -> usize {
+    pub(crate) fn events(&self) -> usize {
         self.log.values().map(|log| log.offsets.len()).sum()
     }
 
-    pub(super) fn has_all(&self) -> bool {
+    pub(crate) fn has_all(&self) -> bool {
         self.log.values().all(|log| log.completions == 1)
     }
 

@@ -11,17 +11,17 @@ use tokio::{
     task::JoinHandle,
 };
 
-use crate::support::service::Service;
+use super::service::Service;
 
-pub(super) struct Forwarder {
-    pub(super) url: String,
+pub(crate) struct Forwarder {
+    pub(crate) url: String,
     target: Arc<Mutex<SocketAddr>>,
     cuts: Arc<watch::Sender<u64>>,
     accepting: JoinHandle<()>,
 }
 
 impl Forwarder {
-    pub(super) async fn to(service: &Service) -> Self {
+    pub(crate) async fn to(service: &Service) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let target = Arc::new(Mutex::new(service.address().parse().unwrap()));
@@ -39,12 +39,17 @@ impl Forwarder {
     }
 
     /// New connections go there.
-    pub(super) fn point_at(&self, service: &Service) {
-        *self.target.lock().unwrap() = service.address().parse().unwrap();
+    pub(crate) fn point_at(&self, service: &Service) {
+        self.point_at_address(service.address());
+    }
+
+    /// The same where nobody need listen yet.
+    pub(crate) fn point_at_address(&self, address: &str) {
+        *self.target.lock().unwrap() = address.parse().unwrap();
     }
 
     /// Cuts every connection, in the middle of whatever it carries.
-    pub(super) fn cut(&self) {
+    pub(crate) fn cut(&self) {
         self.cuts.send_modify(|cuts| *cuts += 1);
     }
 }
