@@ -63,8 +63,11 @@ fn describe_metrics() {
         ("connections", "Connections of clients, by transport"),
         ("database_connections", "Connections of the pool"),
         ("database_connections_idle", "Connections of the pool that nobody uses"),
+        ("oldest_unsealed_seconds", "Since when the ended session that waits longest for its seal waits"),
         ("runs_queued", "Runs that wait, on all nodes together"),
         ("runs_running", "Runs of this node"),
+        ("seal_position", "Length of the chain of seals: it never gets shorter"),
+        ("sessions_unsealed", "Ended sessions without a seal, counted up to 10,000"),
         ("wakeups_arriving", "1 where wake-ups from other nodes arrive, 0 where the log is polled"),
     ] {
         metrics::describe_gauge!(format!("coursestream_{name}"), help);
@@ -79,6 +82,7 @@ fn describe_metrics() {
         ("partitions_dropped_total", "Partitions that were dropped at the end of the history retention"),
         ("runs_taken_over_total", "Runs that this node went on with after another's lease had run out"),
         ("sessions_expired_total", "Sessions whose time to be joined is over"),
+        ("sessions_sealed_total", "Sessions that this node gave their seals"),
     ] {
         metrics::describe_counter!(format!("coursestream_{name}"), help);
     }

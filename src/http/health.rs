@@ -8,7 +8,11 @@ use poem_openapi::{
 };
 
 use super::Http;
-use crate::{feed::Wakeups, wire::Tag};
+use crate::{
+    feed::Wakeups,
+    store::{ChainHead, SealBacklog, StoreError},
+    wire::Tag,
+};
 
 /// How long the readiness check waits for the database.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
@@ -87,6 +91,19 @@ impl HealthApi {
         if let Ok(Ok(queued)) = tokio::time::timeout(CHECK_TIMEOUT, self.http.generation.queue_length()).await {
             metrics::gauge!("coursestream_runs_queued").set(queued as f64);
         }
+        if let Ok(Ok((backlog, head))) = tokio::time::timeout(CHECK_TIMEOUT, self.seals()).await {
+            metrics::gauge!("coursestream_sessions_unsealed").set(backlog.sessions as f64);
+            metrics::gauge!("coursestream_oldest_unsealed_seconds")
+                .set(backlog.oldest.unwrap_or_default().as_secs_f64());
+            metrics::gauge!("coursestream_seal_position").set(head.position as f64);
+        }
         PlainText((self.http.metrics)())
+    }
+}
+
+impl HealthApi {
+    async fn seals(&self) -> Result<(SealBacklog, ChainHead), StoreError> {
+        let store = &self.http.store;
+        Ok((store.seal_backlog().await?, store.chain_head().await?))
     }
 }

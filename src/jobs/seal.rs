@@ -39,13 +39,9 @@ async fn seal(store: &Store, unreadable: &mut Unreadable, stop: &CancellationTok
             break;
         }
     }
-    let backlog = store.seal_backlog().await?;
-    metrics::gauge!("coursestream_sessions_unsealed").set(backlog.sessions as f64);
-    metrics::gauge!("coursestream_oldest_unsealed_seconds").set(backlog.oldest.unwrap_or_default().as_secs_f64());
-    let ChainHead { position, sha256 } = store.chain_head().await?;
-    metrics::gauge!("coursestream_seal_position").set(position as f64);
     if sealed > 0 {
         // Where logs are kept, the head of the chain is kept.
+        let ChainHead { position, sha256 } = store.chain_head().await?;
         tracing::info!(sealed, position, head = %sha256, "sealed");
     }
     Ok(())

@@ -126,7 +126,7 @@ async fn nothing_is_archived_before_it_is_sealed() {
     holder.execute("select pg_advisory_xact_lock(hashtext('coursestream.seals'))").await.unwrap();
     let over = format!(
         "select count(*) from coursestream.partitions where lower_bound <= '{session}' and '{session}' < upper_bound
-            and upper_bound < coursestream.uuid_floor((extract(epoch from clock_timestamp()) * 1000)::bigint - 2500)"
+            and upper_bound < coursestream.uuid_floor((extract(epoch from clock_timestamp()) * 1000)::bigint - 10500)"
     );
     while count(&mut holder, &*over).await == 0 {
         tokio::time::sleep(Duration::from_millis(50)).await;
