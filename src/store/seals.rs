@@ -87,7 +87,9 @@ impl Store {
             Err(error) if error.is_transient() => return Err(error),
             // One log that does not read would keep all others from their seals.
             Err(_) => {
-                drop(transaction);
+                // Now, and not once the connection is used again: the lock goes with it.
+                transaction.rollback().await?;
+                drop(connection);
                 return self.seal_one_by_one(now, unreadable).await;
             }
         };

@@ -1,6 +1,7 @@
 //! Seals: every ended session gets one, in a chain, and what is done to the history afterwards is named.
 
 mod chain;
+mod cost;
 mod keeping;
 mod recipe;
 mod sealing;

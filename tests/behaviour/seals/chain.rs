@@ -99,7 +99,7 @@ async fn a_seal_that_was_replaced_by_a_valid_one_breaks_the_chain() {
         .collect();
     let leaves: Vec<u8> = export
         .lines()
-        .flat_map(|line| sha256(line[line.find("\"type\"").unwrap()..].as_bytes())[..16].to_vec())
+        .flat_map(|line| sha256(&line.as_bytes()[line.find("\"type\"").unwrap()..])[..16].to_vec())
         .collect();
     for (name, bytes) in
         [("logSha256", canonical.as_slice()), ("exportSha256", export.as_bytes()), ("leavesSha256", leaves.as_slice())]

@@ -17,7 +17,7 @@ use crate::support::{
 const UNSEALED: &str = "select count(*) from coursestream.sessions where ended_at is not null and sealed_at is null";
 
 /// Ended sessions with their events, put into the tables of a service that is not looking.
-async fn past_sessions(connection: &mut PgConnection, sessions: u32, events: u32) {
+pub async fn past_sessions(connection: &mut PgConnection, sessions: u32, events: u32) {
     let sql = format!(
         r#"with past as (
             select (lpad(to_hex((extract(epoch from clock_timestamp()) * 1000)::bigint), 12, '0')
@@ -45,7 +45,7 @@ async fn past_sessions(connection: &mut PgConnection, sessions: u32, events: u32
 }
 
 /// Waits until nothing is unsealed.
-async fn wait_until_sealed(connection: &mut PgConnection) {
+pub async fn wait_until_sealed(connection: &mut PgConnection) {
     let waited = async {
         while count(connection, UNSEALED).await > 0 {
             tokio::time::sleep(Duration::from_millis(20)).await;
