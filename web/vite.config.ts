@@ -29,6 +29,8 @@ export default defineConfig({
           include: ['e2e/**/*.test.ts'],
           // One browser and one database at a time: the machine is small, and each test has the page to itself.
           fileParallelism: false,
+          // As long as the page's own waits: how fast a busy machine is is not what is tested.
+          expect: { poll: { timeout: 45_000 } },
           testTimeout: 120_000,
           hookTimeout: 120_000,
         },

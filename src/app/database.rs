@@ -1,6 +1,10 @@
 //! The database that a command works on: the one it was given, or the private one.
 
-use std::{path::PathBuf, str::FromStr, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    str::FromStr,
+    time::Duration,
+};
 
 use anyhow::Context;
 use sqlx::postgres::PgConnectOptions;
@@ -21,7 +25,14 @@ const RESTART_PAUSE: Duration = Duration::from_millis(200);
 /// An open database.
 pub struct Database {
     pub store: Store,
-    cluster: Option<(PrivateCluster, PathBuf)>,
+    private: Option<Private>,
+}
+
+/// The private PostgreSQL.
+struct Private {
+    data_dir: PathBuf,
+    /// `None` while another process runs it.
+    cluster: Option<PrivateCluster>,
 }
 
 /// Stops the private PostgreSQL, where there is one, once nobody needs it any more.
@@ -38,7 +49,7 @@ impl Database {
     ///
     /// In words that say what to do.
     pub async fn open(args: &DatabaseArgs) -> anyhow::Result<Self> {
-        let (connect, cluster) = match &args.database_url {
+        let (connect, private) = match &args.database_url {
             Some(url) => (parse(url).context("DATABASE_URL")?, None),
             None => private(&args.data_dir).await?,
         };
@@ -57,20 +68,21 @@ impl Database {
         };
         let store =
             Store::connect(options).await.with_context(|| format!("cannot connect to PostgreSQL at {place}"))?;
-        Ok(Self { store, cluster })
+        Ok(Self { store, private })
     }
 
-    /// Starts the private PostgreSQL again whenever it ends by itself, until it is stopped.
+    /// Starts the private PostgreSQL again whenever it ends by itself, until it is stopped; that of another process as soon as
+    /// the other has gone.
     pub fn keep_running(self) -> Stopper {
         let stop = CancellationToken::new();
-        let keeper = self.cluster.map(|(cluster, data_dir)| tokio::spawn(keep(cluster, data_dir, stop.clone())));
+        let keeper = self.private.map(|private| tokio::spawn(keep(private, stop.clone())));
         Stopper { stop, keeper }
     }
 
     /// For commands that are done: closes the pool and stops what was started.
     pub async fn close(self) {
         self.store.close().await;
-        if let Some((cluster, _)) = self.cluster {
+        if let Some(cluster) = self.private.and_then(|private| private.cluster) {
             report(cluster.stop().await);
         }
     }
@@ -86,24 +98,29 @@ impl Stopper {
     }
 }
 
-async fn keep(mut cluster: PrivateCluster, data_dir: PathBuf, stop: CancellationToken) {
+async fn keep(private: Private, stop: CancellationToken) {
+    let Private { data_dir, mut cluster } = private;
     loop {
-        let ended = tokio::select! {
-            () = stop.cancelled() => {
-                report(cluster.stop().await);
-                return;
-            }
-            ended = cluster.exited() => ended,
-        };
-        tracing::error!(error = %ended, "the private PostgreSQL ended by itself and is started again");
-        cluster = loop {
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = tokio::time::sleep(RESTART_PAUSE) => {}
-            }
-            match PrivateCluster::start(&data_dir).await {
-                Ok(cluster) => break cluster,
-                Err(error) => tracing::error!(%error, "the private PostgreSQL does not start"),
+        if let Some(running) = cluster {
+            let ended = tokio::select! {
+                () = stop.cancelled() => {
+                    report(running.stop().await);
+                    return;
+                }
+                ended = running.exited() => ended,
+            };
+            tracing::error!(error = %ended, "the private PostgreSQL ended by itself and is started again");
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(RESTART_PAUSE) => {}
+        }
+        cluster = match PrivateCluster::start(&data_dir).await {
+            Ok(cluster) => Some(cluster),
+            Err(ClusterError::InUse { .. }) => None,
+            Err(error) => {
+                tracing::error!(%error, "the private PostgreSQL does not start");
+                None
             }
         };
     }
@@ -115,18 +132,15 @@ fn report(stopped: Result<(), ClusterError>) {
     }
 }
 
-async fn private(data_dir: &std::path::Path) -> anyhow::Result<(PgConnectOptions, Option<(PrivateCluster, PathBuf)>)> {
-    match PrivateCluster::start(data_dir).await {
-        Ok(cluster) => {
-            let connect = cluster.connect_options(postgres::DATABASE);
-            Ok((connect, Some((cluster, data_dir.to_owned()))))
+async fn private(data_dir: &Path) -> anyhow::Result<(PgConnectOptions, Option<Private>)> {
+    let (connect, cluster) = match PrivateCluster::start(data_dir).await {
+        Ok(cluster) => (cluster.connect_options(postgres::DATABASE), Some(cluster)),
+        Err(ClusterError::InUse { .. }) => {
+            (PrivateCluster::connect_options_beside(data_dir, postgres::DATABASE)?, None)
         }
-        Err(error @ ClusterError::InUse { .. }) => {
-            let _ = error;
-            Ok((PrivateCluster::connect_options_beside(data_dir, postgres::DATABASE)?, None))
-        }
-        Err(error) => Err(error.into()),
-    }
+        Err(error) => return Err(error.into()),
+    };
+    Ok((connect, Some(Private { data_dir: data_dir.to_owned(), cluster })))
 }
 
 /// What may be said of an address: everything but the password.

@@ -12,7 +12,6 @@ use nix::{
     unistd::Pid,
 };
 use rand::Rng;
-use reqwest::StatusCode;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -39,8 +38,13 @@ fn data_dir() -> TempDir {
 }
 
 fn postmaster(data_dir: &Path) -> Pid {
-    let file = fs::read_to_string(data_dir.join("postgres/data/postmaster.pid")).unwrap();
-    Pid::from_raw(file.lines().next().unwrap().parse().unwrap())
+    try_postmaster(data_dir).unwrap()
+}
+
+/// `None` while it does not run.
+fn try_postmaster(data_dir: &Path) -> Option<Pid> {
+    let file = fs::read_to_string(data_dir.join("postgres/data/postmaster.pid")).ok()?;
+    Some(Pid::from_raw(file.lines().next()?.parse().ok()?))
 }
 
 /// A client of one session, from crash to crash.
@@ -237,7 +241,7 @@ async fn a_run_that_takes_its_nodes_down_with_it_is_given_up() {
 #[tokio::test]
 async fn a_second_service_on_a_data_directory_works_beside_the_first() {
     let dir = data_dir();
-    let first = Service::start_in(dir.path(), &["--offline-pace", "0ms"]).await;
+    let mut first = Service::start_in(dir.path(), &["--offline-pace", "0ms"]).await;
     let postgres = postmaster(dir.path());
     let second = Service::start_in(dir.path(), &["--offline-pace", "0ms"]).await;
     assert_eq!(postmaster(dir.path()), postgres, "there is one PostgreSQL for both");
@@ -250,18 +254,28 @@ async fn a_second_service_on_a_data_directory_works_beside_the_first() {
     let session = Api::of(&first).generate("Rust ownership").await;
     assert_eq!(Api::of(&first).wait_for_end(&session).await["status"], "completed");
 
-    // The PostgreSQL goes with the one that started it; the other says that it is not well, and stays.
-    let second = Service::start_in(dir.path(), &["--offline-pace", "0ms"]).await;
-    assert!(first.terminate().await.success());
-    let api = Api::of(&second);
-    let waited = tokio::time::timeout(PATIENCE, async {
-        while api.get("/health/ready").await.0 != StatusCode::SERVICE_UNAVAILABLE {
-            tokio::time::sleep(Duration::from_millis(20)).await;
+    // The PostgreSQL goes with the one that started it, and the other starts it again, however the first has ended.
+    for is_killed in [false, true] {
+        let second = Service::start_in(dir.path(), &["--offline-pace", "0ms"]).await;
+        let postgres = postmaster(dir.path());
+        if is_killed {
+            first.kill().await;
+        } else {
+            assert!(first.terminate().await.success());
         }
-    });
-    waited.await.expect("it notices that the database is away");
-    assert_eq!(api.get("/health/live").await.0, StatusCode::OK);
-    assert!(second.terminate().await.success());
+        let api = Api::of(&second);
+        let waited = tokio::time::timeout(PATIENCE, async {
+            while api.get("/health/ready").await.1["status"] != "ok"
+                || try_postmaster(dir.path()).is_none_or(|pid| pid == postgres)
+            {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        });
+        waited.await.expect("it runs the database itself");
+        assert_eq!(api.wait_for_end(&api.generate("Rust ownership").await).await["status"], "completed");
+        first = second;
+    }
+    assert!(first.terminate().await.success());
 }
 
 #[tokio::test]

@@ -1,7 +1,14 @@
+import { readFile } from 'node:fs/promises'
+import type { Page } from 'playwright-core'
 import { expect, test } from 'vitest'
 import { bench, expectWholeLog, finished, generate, service } from './support/page.ts'
 
 const { open } = bench()
+async function downloaded(page: Page, button: string): Promise<{ name: string; text: string }> {
+  const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: button }).click()])
+  return { name: download.suggestedFilename(), text: await readFile(await download.path(), 'utf8') }
+}
+
 const server = service('--offline-pace', '400ms', '--calls-per-run', '2')
 
 test('a course is generated, appears lesson by lesson, and can be read', async () => {
@@ -17,9 +24,18 @@ test('a course is generated, appears lesson by lesson, and can be read', async (
   expect(await page.title()).toBe('Rust ownership · Coursestream')
   await expectWholeLog(page, server.current, session)
 
+  // What a screen reader was told last.
+  expect(await page.getByRole('log').textContent()).toBe('The run is complete')
+
+  const markdown = await downloaded(page, 'Markdown')
+  expect(markdown.name).toMatch(/\.md$/)
   await page.getByRole('link', { name: 'Start reading' }).click()
   const course = (await server.current.get(`/api/v1/sessions/${session}/events?type=course_generated`)).items[0].data.course
   const { content } = course.parts[0].lessons[0]
+  for (const lesson of course.parts.flatMap((part: { lessons: unknown[] }) => part.lessons)) {
+    expect(markdown.text).toContain(lesson.content.title)
+    expect(markdown.text).toContain(lesson.content.quiz.questions[2].question)
+  }
   await page.getByRole('heading', { level: 2, name: content.title }).waitFor()
   for (const text of [...content.learning_objectives, content.exercises[0]]) {
     await page.locator('.reader').getByText(text).first().waitFor()
@@ -80,8 +96,10 @@ test('the log is filtered, copied, downloaded and cleared', async () => {
   expect(copied).toContain('a bad line')
   expect(copied).not.toContain('a plain line')
 
-  const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Download' }).click()])
-  expect(download.suggestedFilename()).toBe(`session-${session}.ndjson`)
+  const { name, text } = await downloaded(page, 'Download')
+  expect(name).toBe(`session-${session}.ndjson`)
+  const { items } = await server.current.get(`/api/v1/sessions/${session}/events`)
+  expect(text.trimEnd().split('\n').map((line) => JSON.parse(line) as unknown)).toEqual(items.filter(({ type }: { type: string }) => type !== 'log'))
 
   await page.locator('.log-row', { hasText: 'a bad line' }).click()
   await page.locator('.log-detail').getByText('"why": "because"').waitFor()

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { seriousFindings } from './support/axe.ts'
 import { bench, expectWholeLog, finished, service } from './support/page.ts'
 
 const { open } = bench()
@@ -48,6 +49,17 @@ test('a failed run says why', async () => {
   await page.getByRole('alert').getByText('no flour in the house').waitFor()
 })
 
+test('a run that ends while one looks at the history is shown to have ended', async () => {
+  const { page } = await open()
+  const session = await lasting.current.createSession('Looked at')
+  await page.goto(`${lasting.current.url}/sessions?topic=Looked+at`)
+  await page.locator('.session-row').getByText('Running').waitFor()
+  const later = await lasting.current.createSession('Looked at later')
+  await page.locator('.session-row', { hasText: 'Looked at later' }).waitFor()
+  for (const each of [session, later]) await lasting.current.endSession(each)
+  await expect.poll(() => page.locator('.session-row .chip').allInnerTexts()).toEqual(['Completed', 'Completed'])
+})
+
 test('the history is searched and filtered, page by page, and the address remembers how', async () => {
   const { page } = await open()
   for (let number = 1; number <= 28; number += 1) await lasting.current.createSession(`Needlework ${number}`)
@@ -73,4 +85,46 @@ test('the history is searched and filtered, page by page, and the address rememb
 
   await page.getByRole('searchbox', { name: 'Search topics' }).fill('nothing of the kind')
   await page.getByRole('heading', { name: 'Nothing matches' }).waitFor()
+})
+
+test('activity and exports are shown where the server offers them, and not where it does not', async () => {
+  const { page } = await open({ viewport: { width: 1440, height: 900 } })
+  const asked: string[] = []
+  let offered: string[] = []
+  const figures = { started: 9, completed: 6, failed: 2, cancelled: 1, events: 90, promptTokens: 900, completionTokens: 300, openMax: 3, durationMs: { p50: 4_200, p95: 9_000, p99: 9_000 } }
+  const buckets = Array.from({ length: 24 }, (_, hour) => ({ start: new Date(Date.UTC(2026, 0, 31, hour)).toISOString(), ...figures }))
+  await page.route('**/openapi.json', (route) => route.fulfill({ json: { paths: Object.fromEntries(offered.map((path) => [path, {}])) } }))
+  await page.route('**/api/v1/analytics/summary?*', (route) => {
+    asked.push(new URL(route.request().url()).searchParams.get('bucket') ?? '')
+    return route.fulfill({ json: { total: figures, buckets } })
+  })
+  const session = await lasting.current.createSession('Exported')
+  await lasting.current.endSession(session)
+  const show = async (path: string) => {
+    const document = page.waitForResponse('**/openapi.json')
+    await page.goto(`${lasting.current.url}${path}`)
+    await document
+  }
+  await show('/sessions')
+  await page.locator('.session-row').first().waitFor()
+  expect(await page.locator('.activity').count()).toBe(0)
+  await show(`/sessions/${session}`)
+  await expectWholeLog(page, lasting.current, session)
+  expect(await page.locator('.log-exports').count()).toBe(0)
+
+  offered = ['/api/v1/analytics/summary', '/api/v1/sessions/{id}/export']
+  await show('/sessions')
+  await page.locator('.figures').getByText('75%').waitFor()
+  await page.locator('.figures').getByText('4.2 s').waitFor()
+  await page.getByRole('img', { name: '6 sessions completed, 2 failed, 1 cancelled' }).waitFor()
+  await page.getByRole('button', { name: '7 days' }).click()
+  await expect.poll(() => asked.at(-1)).toBe('6h')
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme })
+    expect(await seriousFindings(page)).toEqual([])
+  }
+  await show(`/sessions/${session}`)
+  const href = (name: string) => page.getByRole('link', { name, exact: true }).getAttribute('href')
+  expect(await href('NDJSON')).toBe(`/api/v1/sessions/${session}/export?format=ndjson`)
+  expect(await href('CSV')).toBe(`/api/v1/sessions/${session}/export?format=csv`)
 })

@@ -1,4 +1,6 @@
+import type { Page, WebSocketRoute } from 'playwright-core'
 import { expect, test } from 'vitest'
+import { launch } from './support/browser.mjs'
 import { Service } from './support/service.mjs'
 import { bench, expectWholeLog, finished, generate, service, watch } from './support/page.ts'
 
@@ -75,6 +77,84 @@ test('where no WebSocket gets through, server-sent events do', async () => {
   await page.getByText('Live (SSE)').waitFor()
   await finished(page)
   await expectWholeLog(page, server.current, session)
+})
+
+/** Stands between page and server: collects what the page sends, and lets through what `passes` of the server's frames. */
+async function between(page: Page, passes: (frame: { event: string; data: { offset?: number } }) => boolean): Promise<unknown[]> {
+  const sent: unknown[] = []
+  await page.routeWebSocket('**/ws', (socket: WebSocketRoute) => {
+    const server = socket.connectToServer()
+    socket.onMessage((text) => {
+      sent.push((JSON.parse(String(text)) as { data: unknown }).data)
+      server.send(text)
+    })
+    server.onMessage((text) => {
+      if (passes(JSON.parse(String(text)) as Parameters<typeof passes>[0])) socket.send(text)
+    })
+  })
+  return sent
+}
+
+test('a line that is swallowed on its way is asked for again', async () => {
+  const { page } = await open()
+  const session = await server.current.createSession('Holes')
+  const swallowed: number[] = []
+  const sent = await between(page, ({ data: { offset } }) => {
+    if (offset !== 2 || swallowed.length > 0) return true
+    swallowed.push(offset)
+    return false
+  })
+  await page.goto(`${server.current.url}/sessions/${session}`)
+  await page.locator('.connection.live').waitFor()
+  await server.current.append(session, [{ type: 'log', message: 'the one that is swallowed' }])
+  await expect.poll(() => swallowed).toEqual([2])
+  await server.current.append(session, [{ type: 'log', message: 'the one that shows the hole' }])
+  await page.locator('.log-row', { hasText: 'the one that shows the hole' }).waitFor()
+  await expectWholeLog(page, server.current, session)
+  // On the same connection: the first join, and the one for what is missing.
+  expect(sent).toEqual([{ sessionId: session, lastSeenOffset: 0 }, { sessionId: session, lastSeenOffset: 1 }])
+})
+
+test('a connection that has fallen silent is asked, given up, and replaced', async () => {
+  const { page } = await open()
+  await page.clock.install()
+  const session = await server.current.createSession('Silence')
+  let isSilent = false
+  const sent = await between(page, () => !isSilent)
+  await page.goto(`${server.current.url}/sessions/${session}`)
+  await page.locator('.connection.live').waitFor()
+  isSilent = true
+  await server.current.append(session, [{ type: 'log', message: 'said into the void' }])
+  await page.clock.fastForward(31_000)
+  await expect.poll(() => sent).toContainEqual(session)
+  await page.locator('.connection.live').waitFor()
+  await page.clock.fastForward(11_000)
+  await page.locator('.connection.reconnecting').waitFor()
+  isSilent = false
+  await page.clock.fastForward(1_000)
+  await page.getByText('replayed 1 event').waitFor()
+  await expectWholeLog(page, server.current, session)
+})
+
+test('a page that the browser kept goes on when one returns to it', async () => {
+  const browser = await launch({ ignoreDefaultArgs: ['--disable-back-forward-cache'] })
+  try {
+    const page = await browser.newPage()
+    const session = await server.current.createSession('Kept')
+    await page.goto(`${server.current.url}/sessions/${session}`)
+    await page.locator('.connection.live').waitFor()
+    await page.evaluate(() => {
+      window.addEventListener('pageshow', ({ persisted }) => { document.title = persisted ? 'kept' : 'loaded' })
+    })
+    await page.goto(`${server.current.url}/docs`)
+    await server.current.append(session, [{ type: 'log', message: 'said while one looked elsewhere' }])
+    await page.goBack({ waitUntil: 'commit' })
+    await page.getByText('replayed 1 event').waitFor()
+    expect(await page.title()).toBe('kept')
+    await expectWholeLog(page, server.current, session)
+  } finally {
+    await browser.close()
+  }
 })
 
 test('a page that comes back from the back/forward cache or a frozen tab asks whether it is still connected', async () => {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { bench, expectWholeLog, service } from './support/page.ts'
+import { seriousFindings } from './support/axe.ts'
+import { bench, expectWholeLog, finished, generate, service } from './support/page.ts'
 
 const { open } = bench()
 const server = service('--offline-pace', '0ms')
@@ -134,4 +135,50 @@ test('pages and files come with their headers, and what is no page is not answer
     const answer = await fetch(`${url}${path}`, { headers: { accept: 'text/html' } })
     expect([path, answer.status, answer.headers.get('content-type')]).toEqual([path, 404, 'application/problem+json'])
   }
+})
+
+test('where the server asks who is there, the page asks too, and says it on every transport', async () => {
+  const user = randomUUID()
+  const token = `x.${Buffer.from(JSON.stringify({ sub: user })).toString('base64url')}.x`
+  const { page, troubles } = await open()
+  // A door before the service, which itself is open.
+  await page.route('**/api/**', async (route) => {
+    const isKnown = route.request().headers()['authorization'] === `Bearer ${token}`
+    if (isKnown) await route.continue()
+    else await route.fulfill({ status: 401, json: { code: 'unauthorized', detail: 'who are you?', status: 401 } })
+  })
+  const introductions: unknown[] = []
+  await page.routeWebSocket('**/ws', (socket) => {
+    const behind = socket.connectToServer()
+    let isKnown = false
+    socket.onMessage((text) => {
+      if (isKnown) {
+        behind.send(text)
+        return
+      }
+      introductions.push(JSON.parse(String(text)))
+      isKnown = true
+      socket.send(JSON.stringify({ event: 'authenticated', data: {} }))
+    })
+  })
+  await page.goto(server.current.url)
+  const field = page.getByLabel('Access token')
+  await field.fill('not this one')
+  expect(await seriousFindings(page)).toEqual([])
+  await page.getByRole('button', { name: 'Sign in' }).click()
+  await page.getByRole('alert').getByText('does not accept').waitFor()
+  await field.fill(token)
+  await page.getByRole('button', { name: 'Sign in' }).click()
+  const session = await generate(page, server.current.url, 'Behind the door')
+  await finished(page)
+  await expectWholeLog(page, server.current, session)
+  expect(introductions).toEqual([{ event: 'authenticate', data: token }])
+  expect((await server.current.get(`/api/v1/sessions/${session}`)).userId).toBe(user)
+  // The browser itself reports each 401.
+  expect(troubles.filter((trouble) => !trouble.includes('401'))).toEqual([])
+  troubles.length = 0
+
+  await page.getByRole('button', { name: 'Sign out' }).click()
+  await field.waitFor()
+  troubles.length = 0
 })

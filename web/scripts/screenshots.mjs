@@ -56,8 +56,9 @@ try {
   await phone.locator('.log-row').first().waitFor()
   await shoot(phone, 'phone-log')
 
+  const user = await page.evaluate(() => localStorage.getItem('coursestream:user') ?? '')
   for (const topic of ['Reading financial statements', 'Sourdough from scratch', 'The history of cartography', 'Celestial navigation', 'Growing tomatoes on a balcony', 'Category theory for programmers']) {
-    const id = await service.generate(topic)
+    const id = await service.generate(topic, user)
     if (topic.startsWith('Celestial')) await service.post(`/api/v1/course-generation/session/${id}/cancel`)
   }
   const outside = await service.createSession('Weather forecasting')
@@ -67,10 +68,10 @@ try {
   await history.goto(`${service.url}/sessions`)
   await history.locator('.session-row').nth(7).waitFor()
   await shoot(history, 'history')
-  const start = await open(dark)
-  await start.goto(service.url)
-  await start.getByRole('textbox').waitFor()
-  await shoot(start, 'start-dark')
+  await page.emulateMedia({ colorScheme: 'dark' })
+  await page.goto(service.url)
+  await page.locator('.session-row').nth(3).waitFor()
+  await shoot(page, 'start-dark')
 } finally {
   await browser.close()
   await service.close()

@@ -146,6 +146,18 @@ describe('requests', () => {
     expect(await requests[0]?.json()).toEqual({ course_topic: 'Bread', search_web: false, user_id: 'u' })
   })
 
+  test('every request says who asks, with a token that may change', async () => {
+    const requests: Request[] = []
+    let token: string | undefined
+    const fetch: typeof globalThis.fetch = (input, init) => {
+      requests.push(new Request(input, init))
+      return Promise.resolve(json(200, { items: [] }))
+    }
+    const client = new CourseStreamClient({ baseUrl: 'http://server.invalid', fetch, token: () => Promise.resolve(token), signals: silent })
+    for (token of [undefined, 'one', 'two']) await client.sessions()
+    expect(requests.map(({ headers }) => headers.get('authorization'))).toEqual([null, 'Bearer one', 'Bearer two'])
+  })
+
   test('what is refused for good is not tried again, and says why', async () => {
     const { client, requests } = answering(json(400, { success: false, error: 'course_topic: too long' }))
     const error = await client.start({ topic: 'x', userId: 'u' }).catch((error: unknown) => error)
@@ -221,11 +233,12 @@ test('frames are read strictly', () => {
   expect(parseFrame(JSON.stringify(status))).toEqual({ kind: 'status', sessionId: 's', status: 'running', lastOffset: 3 })
   const cancelled = { event: 'course_generation_complete', data: { success: false, cancelled: true, error: 'why', sessionId: 's', offset: 4 } }
   expect(parseFrame(JSON.stringify(cancelled))).toMatchObject({ kind: 'complete', outcome: { status: 'cancelled', error: 'why' } })
+  // What a later server may send disturbs nobody.
+  expect(parseFrame('{"event":"other","data":{}}')).toEqual({ kind: 'other' })
   for (const text of [
     '',
     'null',
     '[]',
-    '{"event":"other","data":{}}',
     '{"event":"session_status","data":{"sessionId":"s","status":"odd","lastOffset":1}}',
     '{"event":"session_status","data":{"sessionId":"s","status":"running","lastOffset":-1}}',
     '{"event":"course_generation_update","data":{"sessionId":"s","offset":"1","type":"log","message":"","timestamp":""}}',

@@ -71,6 +71,15 @@ describe('joining', () => {
   })
 })
 
+test('a token that expires while one is let in costs a connection, and is final only where the next is refused too', () => {
+  const refusal = { code: 'unauthorized', message: 'the token has expired' }
+  for (const from of [live, replaying]) {
+    const lapsed = run(from, { kind: 'refused', refusal })
+    expect(lapsed.state).toMatchObject({ phase: 'reconnecting', step: 'waiting', cursor: 0 })
+    expect(run(lapsed.state, { kind: 'timeout' }, { kind: 'opened' }, { kind: 'refused', refusal }).state).toMatchObject({ phase: 'failed', refusal })
+  }
+})
+
 describe('events', () => {
   test('that come again are not delivered again', () => {
     const { state } = run(live, event(update(1)))

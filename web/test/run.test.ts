@@ -2,6 +2,9 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { EVENT_TYPES, type Envelope } from '../src/client/index.ts'
 import { apply, applyAll, emptyRun } from '../src/course/run.ts'
+import { readActivity, successPercent } from '../src/page/activity.ts'
+import { courseMarkdown, slug } from '../src/page/courseMarkdown.ts'
+import { subjectOf } from '../src/page/identity.ts'
 import { parseRoute } from '../src/page/route.ts'
 import { lessonsOf, syllabusOf } from '../src/page/syllabus.ts'
 
@@ -61,6 +64,19 @@ test('a log of any shape folds without an exception, and folding in pieces is th
   )
 })
 
+test('a course is one Markdown file, its headings in order', () => {
+  const quiz = { questions: [{ question: 'Why?', options: [{ option: 'A', text: 'no', is_correct: false }, { option: 'B', text: 'yes', is_correct: true }], explanation: 'So.' }] }
+  const written = { ...content, content: '# Inside\n\n```sh\n# no heading\n```\n', key_concepts: ['K'], exercises: ['Do\nit'], quiz }
+  const run = applyAll(emptyRun, log(['success', { step: 'structure', result: outline }], ['success', { step: 'lessons', part: 1, result: lessons }], ['success', { step: 'content', part: 1, lesson: 1, result: written }]))
+  const syllabus = syllabusOf(run)
+  const text = syllabus ? courseMarkdown(syllabus) : ''
+  expect(text.match(/^#+ .*/gm)).toEqual(['# T', '## Part 1: P', '### 1.1 A', '#### Inside', '# no heading'])
+  expect(text).toContain('1. Do\n   it')
+  expect(text).toContain('   - B: yes\n\n   Answer: B. So.')
+  expect(text).not.toMatch(/\n{3}|\n{2}$/)
+  expect([slug('Rust: ownership!'), slug('Größe'), slug('?')]).toEqual(['rust-ownership', 'größe', 'course'])
+})
+
 test('a fold leaves what it was given as it was', () => {
   const before = applyAll(emptyRun, half.slice(0, 5))
   const copy = structuredClone({ ...before })
@@ -74,4 +90,21 @@ test('addresses lead to views', () => {
   expect(parseRoute('/sessions/abc#lesson-2.1')).toEqual({ name: 'session', sessionId: 'abc', lesson: '2.1' })
   expect(parseRoute('/sessions/abc#overview')).toMatchObject({ name: 'session', lesson: undefined })
   for (const path of ['/elsewhere', '/sessions/a/b']) expect(parseRoute(path)).toEqual({ name: 'nowhere' })
+})
+
+test('a summary of activity is read leniently', () => {
+  const figures = { started: 4, completed: 2, failed: 1, cancelled: 1, promptTokens: 10, completionTokens: 5, durationMs: { p50: 1500.5, p95: 1, p99: 1 } }
+  const activity = readActivity({ total: figures, buckets: [{ start: '2026-01-31T12:00:00.000Z', ...figures, durationMs: undefined }, null] })
+  expect(activity?.total).toEqual({ started: 4, completed: 2, failed: 1, cancelled: 1, tokens: 15, durationMs: 1500.5 })
+  expect(activity?.buckets.map(({ started }) => started)).toEqual([4, 0])
+  expect(activity && successPercent(activity.total)).toBe(66)
+  expect(successPercent({ started: 1, completed: 0, failed: 0, cancelled: 1, tokens: 0 })).toBeUndefined()
+  for (const value of [null, 'text', [], {}, { buckets: 5 }]) expect(readActivity(value)).toBeUndefined()
+})
+
+test('a token tells whose it is, where it is a JWT with a user', () => {
+  const user = '11111111-1111-4111-8111-111111111111'
+  const jwt = (claims: unknown) => `x.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.x`
+  expect(subjectOf(jwt({ sub: user, name: 'Zoë ÿÿÿ' }))).toBe(user)
+  for (const token of ['', 'csk_key', 'a.b.c', jwt(null), jwt({ sub: 5 }), jwt({ sub: 'somebody' })]) expect(subjectOf(token)).toBeUndefined()
 })

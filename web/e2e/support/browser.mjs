@@ -13,7 +13,8 @@ const FLAGS = [
 
 const KNOWN = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
 
-export function launch() {
+/** @param {import('playwright-core').LaunchOptions} [options] */
+export function launch(options = {}) {
   const executablePath = process.env.CHROMIUM_BIN ?? KNOWN.find((path) => existsSync(path)) ?? 'chromium'
-  return chromium.launch({ executablePath, headless: true, args: FLAGS })
+  return chromium.launch({ executablePath, headless: true, args: FLAGS, ...options })
 }

@@ -105,9 +105,9 @@ export class Service {
     return response.json()
   }
 
-  /** Starts a run. @param {string} topic @returns {Promise<string>} */
-  async generate(topic) {
-    const { sessionId } = await this.post('/api/v1/course-generation/generate', { course_topic: topic, user_id: USER })
+  /** Starts a run. @param {string} topic @param {string} [user] @returns {Promise<string>} */
+  async generate(topic, user = USER) {
+    const { sessionId } = await this.post('/api/v1/course-generation/generate', { course_topic: topic, user_id: user })
     return sessionId
   }
 

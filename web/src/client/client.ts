@@ -7,7 +7,7 @@ import { type EventsPage, Http, type SessionsPage, type SessionsQuery, type Star
 import { type Refusal, type State, type TransportKind, isOver } from './machine.ts'
 import { type Positions, storedPositions, tabStorage } from './positions.ts'
 import { openSse } from './sse.ts'
-import type { OpenTransport } from './transport.ts'
+import type { OpenTransport, TokenSource } from './transport.ts'
 import { type WakeSignals, browserSignals } from './wake.ts'
 import { openWebSocket } from './websocket.ts'
 import type { Envelope, Outcome, SessionStatus, SessionSummary } from './wire.ts'
@@ -23,6 +23,8 @@ export interface ClientOptions {
   readonly baseUrl?: string
   /** Where last-seen offsets are kept; without it, the tab's session storage. */
   readonly positions?: Positions
+  /** Who asks, where the server wants to know: a JWT or an API key. */
+  readonly token?: TokenSource
   readonly fetch?: typeof globalThis.fetch
   readonly openTransport?: OpenTransport
   readonly clock?: Clock
@@ -82,6 +84,7 @@ export class CourseStreamClient {
 
   constructor(options: ClientOptions = {}) {
     const fetch = options.fetch ?? ((...request) => globalThis.fetch(...request))
+    const { token } = options
     const base = options.baseUrl ?? new URL('/', globalThis.location.href).href
     this.#baseUrl = base.endsWith('/') ? base : `${base}/`
     this.#positions = options.positions ?? storedPositions(tabStorage())
@@ -89,8 +92,8 @@ export class CourseStreamClient {
     this.#signals = options.signals ?? browserSignals
     this.#open =
       options.openTransport ??
-      ((kind, target, events) => (kind === 'websocket' ? openWebSocket(target, events) : openSse(target, events, fetch)))
-    this.#http = new Http(this.#baseUrl, fetch)
+      ((kind, target, events) => (kind === 'websocket' ? openWebSocket(target, events, token) : openSse(target, events, fetch, token)))
+    this.#http = new Http(this.#baseUrl, fetch, token)
   }
 
   /**

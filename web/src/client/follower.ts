@@ -204,6 +204,8 @@ function toInput(event: ServerEvent): Input {
     case 'update':
     case 'complete':
       return { kind: 'event', event }
+    case 'other':
+      return { kind: 'heartbeat' }
     case 'error':
       return { kind: 'refused', refusal: { code: event.code, message: event.message } }
   }

@@ -1,6 +1,7 @@
 /** The HTTP endpoints that a client needs, typed by the OpenAPI document. */
 import { RequestError, UnreachableError, isAbort } from './errors.ts'
 import type { components, operations } from './openapi.gen.ts'
+import type { TokenSource } from './transport.ts'
 import { type Envelope, type SessionStatus, type SessionSummary, isRecord, parseEnvelope, parseJson, parseSummary, record } from './wire.ts'
 
 type Schemas = components['schemas']
@@ -38,10 +39,12 @@ export interface EventsPage {
 export class Http {
   readonly #baseUrl: string
   readonly #fetch: typeof globalThis.fetch
+  readonly #token: TokenSource | undefined
 
-  constructor(baseUrl: string, fetch: typeof globalThis.fetch) {
+  constructor(baseUrl: string, fetch: typeof globalThis.fetch, token?: TokenSource) {
     this.#baseUrl = baseUrl
     this.#fetch = fetch
+    this.#token = token
   }
 
   async start(request: StartRequest, idempotencyKey: string, signal?: AbortSignal): Promise<string> {
@@ -99,11 +102,12 @@ export class Http {
     return this.#call(`api/v1/courses/${encodeURIComponent(courseId)}`, withSignal(signal))
   }
 
-  async #call(path: string, init: RequestInit): Promise<unknown> {
+  async #call(path: string, init: RequestInit & { headers?: Record<string, string> }): Promise<unknown> {
+    const headers = { ...init.headers, ...(await bearer(this.#token)) }
     let response: Response
     let text: string
     try {
-      response = await this.#fetch(new URL(path, this.#baseUrl), init)
+      response = await this.#fetch(new URL(path, this.#baseUrl), { ...init, headers })
       text = await response.text()
     } catch (cause) {
       if (isAbort(cause) || init.signal?.aborted) throw cause
@@ -112,6 +116,12 @@ export class Http {
     if (response.ok) return parseJson(text)
     throw refusal(response.status, text)
   }
+}
+
+/** The header that says who asks. */
+export async function bearer(token: TokenSource | undefined): Promise<Record<string, string>> {
+  const known = await token?.()
+  return known === undefined ? {} : { authorization: `Bearer ${known}` }
 }
 
 /** Both forms of errors: problem details, and `{"success":false,"error":…}`. */
@@ -133,6 +143,6 @@ function search(parameters: object): string {
   return text === '' ? '' : `?${text}`
 }
 
-function withSignal(signal: AbortSignal | undefined): RequestInit {
+function withSignal(signal: AbortSignal | undefined): { signal?: AbortSignal } {
   return signal ? { signal } : {}
 }

@@ -5,6 +5,7 @@ export { CourseStreamError, OffsetAheadError, ProtocolError, RefusedError, Reque
 export type { Phase, TransportKind } from './machine.ts'
 export { storedPositions, tabStorage } from './positions.ts'
 export type { Positions } from './positions.ts'
+export type { TokenSource } from './transport.ts'
 export { EVENT_TYPES, SESSION_STATUSES, isEnded, outcomeOf } from './wire.ts'
 export type { Envelope, EventType, Outcome, SessionStatus, SessionSummary } from './wire.ts'
 export type { components, operations, paths } from './openapi.gen.ts'

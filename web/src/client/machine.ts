@@ -153,7 +153,7 @@ export const transitions: {
     opened: stay,
     status: (state, input) => told(state, input),
     event: (state, input) => receive(state, input.event),
-    refused: (state, input) => refused(state, input.refusal),
+    refused: (state, input) => disturbed(state, input.refusal),
     heartbeat: (state) => step({ ...state, awaiting: 'nothing', attempt: 0 }, { do: 'arm', timer: 'silence' }),
     lost: (state) => retry(state),
     // The log reaches further than what has come: a live connection is not enough, the events are wanted.
@@ -166,7 +166,7 @@ export const transitions: {
     opened: stay,
     status: (state, input) => told(state, input),
     event: (state, input) => receive(state, input.event),
-    refused: (state, input) => refused(state, input.refusal),
+    refused: (state, input) => disturbed(state, input.refusal),
     heartbeat: (state) => step({ ...state, awaiting: 'nothing', attempt: 0 }, { do: 'arm', timer: 'silence' }),
     lost: (state) => retry(state),
     timeout: (state) => (state.awaiting === 'nothing' ? probe(state) : retry(state)),
@@ -333,6 +333,11 @@ function refused(state: Connecting | Replaying | Live | Reconnecting, refusal: R
     default:
       return over(state, { phase: 'failed', cursor: state.cursor, refusal })
   }
+}
+
+/** On a connection that was let in before, a token has expired: the next connection brings a fresh one. */
+function disturbed(state: Replaying | Live, refusal: Refusal): Step {
+  return refusal.code === 'unauthorized' ? retry(state) : refused(state, refusal)
 }
 
 function stop(state: Connecting | Replaying | Live | Reconnecting): Step {

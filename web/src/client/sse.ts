@@ -4,7 +4,8 @@
  * Why not `EventSource`: it hides heartbeats and the status of a refusal, and reconnects when it likes.
  */
 import { isAbort } from './errors.ts'
-import type { Target, Transport, TransportEvents } from './transport.ts'
+import { bearer } from './http.ts'
+import type { Target, TokenSource, Transport, TransportEvents } from './transport.ts'
 import { type ServerEvent, isRecord, parseJson, parseServerEvent, record } from './wire.ts'
 
 /** Something from an event stream: an event, or a comment. */
@@ -42,7 +43,7 @@ export class SseParser {
   }
 }
 
-export function openSse(target: Target, events: TransportEvents, fetch: typeof globalThis.fetch): Transport {
+export function openSse(target: Target, events: TransportEvents, fetch: typeof globalThis.fetch, token?: TokenSource): Transport {
   let stream = new AbortController()
   let isClosed = false
 
@@ -59,7 +60,7 @@ export function openSse(target: Target, events: TransportEvents, fetch: typeof g
     stream.abort()
     stream = new AbortController()
     const { signal } = stream
-    read(target, after, fetch, signal, events).then(
+    read(target, after, fetch, signal, events, token).then(
       () => {
         if (!signal.aborted) lose('the stream ended')
       },
@@ -81,16 +82,18 @@ async function read(
   fetch: typeof globalThis.fetch,
   signal: AbortSignal,
   events: TransportEvents,
+  token: TokenSource | undefined,
 ): Promise<void> {
+  const headers = await bearer(token)
   const session = encodeURIComponent(target.sessionId)
   const url = new URL(`api/v1/sessions/${session}/stream?lastSeenOffset=${after}`, target.baseUrl)
-  const response = await fetch(url, { signal, cache: 'no-store', headers: { accept: 'text/event-stream' } })
+  const response = await fetch(url, { signal, cache: 'no-store', headers: { ...headers, accept: 'text/event-stream' } })
   const report = (event: ServerEvent) => {
     if (!signal.aborted) events.received(event)
   }
   if (response.status === 204) {
     // Ended, and all of it was seen; how it ended stands in its status.
-    const status = await fetch(new URL(`api/v1/course-generation/session/${session}/status`, target.baseUrl), { signal })
+    const status = await fetch(new URL(`api/v1/course-generation/session/${session}/status`, target.baseUrl), { signal, headers })
     report(parseServerEvent('session_status', parseJson(await status.text())))
     return
   }

@@ -24,4 +24,7 @@ export interface Target {
   readonly sessionId: string
 }
 
+/** A bearer token, asked for before each connection and request; `undefined` where the server is open. */
+export type TokenSource = () => string | undefined | Promise<string | undefined>
+
 export type OpenTransport = (kind: TransportKind, target: Target, events: TransportEvents) => Transport

@@ -1,8 +1,8 @@
 /** The native WebSocket, `GET /ws`. The server's pings are answered by the browser and never seen here. */
-import type { Target, Transport, TransportEvents } from './transport.ts'
+import type { Target, TokenSource, Transport, TransportEvents } from './transport.ts'
 import { type ServerEvent, parseFrame } from './wire.ts'
 
-export function openWebSocket(target: Target, events: TransportEvents): Transport {
+export function openWebSocket(target: Target, events: TransportEvents, token?: TokenSource): Transport {
   const url = new URL('ws', target.baseUrl)
   url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:'
   const socket = new WebSocket(url)
@@ -21,7 +21,14 @@ export function openWebSocket(target: Target, events: TransportEvents): Transpor
     if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ event, data }))
   }
 
-  socket.addEventListener('open', () => { events.opened() }, { signal })
+  // A browser's WebSocket has no headers: the first frame says who it is.
+  const introduce = async () => {
+    const bearer = await token?.()
+    if (signal.aborted) return
+    if (bearer !== undefined) send('authenticate', bearer)
+    events.opened()
+  }
+  socket.addEventListener('open', () => { introduce().catch(() => { lose('there is no token') }) }, { signal })
   socket.addEventListener('close', (close) => { lose(close.code === 1012 ? 'the server restarts' : `closed with ${close.code}`) }, { signal })
   socket.addEventListener(
     'message',

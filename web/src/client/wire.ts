@@ -39,6 +39,8 @@ export type ServerEvent =
   | { readonly kind: 'update'; readonly envelope: Envelope }
   | { readonly kind: 'complete'; readonly sessionId: string; readonly offset: number; readonly outcome: Outcome }
   | { readonly kind: 'error'; readonly sessionId?: string; readonly code: string; readonly message: string }
+  /** `authenticated`, or what a later server may send: it says no more than that the connection lives. */
+  | { readonly kind: 'other' }
 
 export function isEnded(status: SessionStatus): boolean {
   return status !== 'queued' && status !== 'running'
@@ -70,7 +72,7 @@ export function parseServerEvent(name: string, payload: unknown): ServerEvent {
       return typeof data['sessionId'] === 'string' ? { ...error, sessionId: data['sessionId'] } : error
     }
     default:
-      throw new ProtocolError(`unknown event ${JSON.stringify(name)}`)
+      return { kind: 'other' }
   }
 }
 

@@ -1,18 +1,26 @@
 import { useEffect, useState } from 'react'
 import { CourseStreamClient } from '../client/index.ts'
 import { useCourseGeneration } from '../react/useCourseGeneration.ts'
+import { currentUser, readToken, useIsRefused, watchedFetch } from './identity.ts'
 import { Header } from './parts/Header.tsx'
 import { Link } from './parts/Link.tsx'
 import { paths, useRoute } from './route.ts'
-import { userId } from './settings.ts'
 import { CreateView } from './views/CreateView.tsx'
 import { HistoryView } from './views/HistoryView.tsx'
 import { SessionView } from './views/SessionView.tsx'
+import { SignInView } from './views/SignInView.tsx'
 
+/** The page. Another user is another page: nothing of the one before is left. */
 export function App() {
+  const [visit, setVisit] = useState(0)
+  return <Page key={visit} onSignedIn={() => { setVisit(visit + 1) }} />
+}
+
+function Page({ onSignedIn }: { onSignedIn: () => void }) {
   const route = useRoute()
-  const [client] = useState(() => new CourseStreamClient())
-  const [user] = useState(userId)
+  const isRefused = useIsRefused()
+  const [client] = useState(() => new CourseStreamClient({ token: readToken, fetch: watchedFetch }))
+  const [user] = useState(currentUser)
   const generation = useCourseGeneration({
     userId: user,
     client,
@@ -32,10 +40,11 @@ export function App() {
       </a>
       <Header route={route} isGenerating={generation.isGenerating} />
       <main id="main" tabIndex={-1} key={place}>
-        {route.name === 'create' && <CreateView client={client} user={user} generation={generation} />}
-        {route.name === 'history' && <HistoryView client={client} user={user} query={route.query} />}
-        {route.name === 'session' && <SessionView generation={generation} lesson={route.lesson} />}
-        {route.name === 'nowhere' && (
+        {isRefused && <SignInView onSignedIn={onSignedIn} />}
+        {!isRefused && route.name === 'create' && <CreateView client={client} user={user} generation={generation} />}
+        {!isRefused && route.name === 'history' && <HistoryView client={client} user={user} query={route.query} />}
+        {!isRefused && route.name === 'session' && <SessionView generation={generation} lesson={route.lesson} />}
+        {!isRefused && route.name === 'nowhere' && (
           <div className="empty">
             <h1>There is nothing here</h1>
             <p>The address leads nowhere on this page.</p>

@@ -32,8 +32,9 @@ export function ago(timestamp: string, nowMs: number): string {
 }
 
 export function duration(ms: number): string {
-  const seconds = Math.max(0, ms) / 1_000
-  if (seconds < 10) return `${seconds.toFixed(1)} s`
+  if (ms < 100) return 'under 0.1 s'
+  const seconds = ms / 1_000
+  if (seconds < 10) return `${Number(seconds.toFixed(1))} s`
   if (seconds < 60) return `${Math.round(seconds)} s`
   const minutes = Math.floor(seconds / 60)
   return minutes < 60 ? `${minutes} min ${Math.round(seconds % 60)} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`

@@ -7,7 +7,7 @@ const THEME = 'coursestream:theme'
 export const THEMES = ['auto', 'light', 'dark'] as const
 export type Theme = (typeof THEMES)[number]
 
-/** Who asks: there are no accounts, so each browser is somebody. */
+/** This browser, as somebody. */
 export function userId(): string {
   const known = attempt(() => localStorage.getItem(USER))
   if (known && /^[0-9a-f-]{36}$/.test(known)) return known

@@ -1,4 +1,5 @@
 import { useState } from 'react'
+import { readToken, signOut } from '../identity.ts'
 import { type Route, paths } from '../route.ts'
 import { THEMES, type Theme, applyTheme, readTheme } from '../settings.ts'
 import { Icon, type IconName } from './Icon.tsx'
@@ -39,6 +40,11 @@ export function Header({ route, isGenerating }: { route: Route; isGenerating: bo
           API
         </a>
       </nav>
+      {readToken() !== undefined && (
+        <button type="button" className="quiet" onClick={() => { signOut(); window.location.reload() }}>
+          Sign out
+        </button>
+      )}
       <button type="button" className="quiet square" onClick={change} title={`Colours: ${THEME_LOOKS[theme].name}`} aria-label={`Colours: ${THEME_LOOKS[theme].name}. Change to: ${THEME_LOOKS[next].name}`}>
         <Icon name={THEME_LOOKS[theme].icon} />
       </button>

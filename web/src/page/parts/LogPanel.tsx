@@ -1,6 +1,9 @@
 import { type KeyboardEvent, useDeferredValue, useMemo, useState } from 'react'
 import type { Envelope, EventType } from '../../client/index.ts'
 import { clockTime, count } from '../format.ts'
+import { authorizedFetch, readToken } from '../identity.ts'
+import { useOffer } from '../offers.ts'
+import { save } from '../save.ts'
 import { Icon } from './Icon.tsx'
 import { useVirtualRows } from './useVirtualRows.ts'
 
@@ -134,6 +137,7 @@ export function LogPanel({ logs, sessionId, onClear }: LogPanelProps) {
             ))}
           </div>
         </div>
+        {rows.length === 0 && <p className="log-nothing">{logs.length === 0 ? 'No lines yet' : 'No line of the types that are shown'}</p>}
         {!virtual.isAtEnd && (
           <button type="button" className="to-end" onClick={virtual.toEnd}>
             <Icon name="down" />
@@ -141,6 +145,7 @@ export function LogPanel({ logs, sessionId, onClear }: LogPanelProps) {
           </button>
         )}
       </div>
+      <Exports sessionId={sessionId} />
       {chosen && <Detail event={chosen} onClose={() => { setSelected(undefined) }} />}
       <p className="visually-hidden" role="log" aria-live="polite">
         {announcement(logs)}
@@ -197,6 +202,39 @@ function Detail({ event, onClose }: { event: Envelope; onClose: () => void }) {
   )
 }
 
+/** The log as the server keeps it, whatever is filtered or cleared here. */
+function Exports({ sessionId }: { sessionId: string }) {
+  if (!useOffer('/api/v1/sessions/{id}/export')) return null
+  return (
+    <p className="log-exports">
+      Export all of it: <Export sessionId={sessionId} format="ndjson" /> <Export sessionId={sessionId} format="csv" />
+    </p>
+  )
+}
+
+function Export({ sessionId, format }: { sessionId: string; format: 'ndjson' | 'csv' }) {
+  const href = `/api/v1/sessions/${encodeURIComponent(sessionId)}/export?format=${format}`
+  const name = `session-${sessionId}.${format}`
+  // A link cannot say who follows it.
+  const fetchIt = async () => {
+    const response = await authorizedFetch(href)
+    if (response.ok) save(name, 'text/plain', [await response.text()])
+  }
+  return (
+    <a
+      href={href}
+      download={name}
+      onClick={(event) => {
+        if (readToken() === undefined) return
+        event.preventDefault()
+        void fetchIt()
+      }}
+    >
+      {format.toUpperCase()}
+    </a>
+  )
+}
+
 function countKinds(events: readonly Envelope[]): Record<Kind, number> {
   const counts = { log: 0, progress: 0, success: 0, error: 0, course: 0, session: 0 }
   for (const event of events) counts[KIND_OF[event.type]] += 1
@@ -213,13 +251,7 @@ function lineOf(event: Envelope): string {
 }
 
 function download(name: string, events: readonly Envelope[]): void {
-  const lines = events.map((event) => `${JSON.stringify(event)}\n`)
-  const url = URL.createObjectURL(new Blob(lines, { type: 'application/x-ndjson' }))
-  const link = document.createElement('a')
-  link.href = url
-  link.download = name
-  link.click()
-  URL.revokeObjectURL(url)
+  save(name, 'application/x-ndjson', events.map((event) => `${JSON.stringify(event)}\n`))
 }
 
 /** The clipboard is for secure pages only; others select and copy. */

@@ -20,6 +20,9 @@ export const InlineMarkdown = memo(function InlineMarkdown({ text }: { text: str
   return <>{renderAll(parser.parseInline(text, {}))}</>
 })
 
+/** An item of a task list, as GitHub has them. */
+const TASK = /^\[([ xX])\] /
+
 interface Open {
   readonly token: Token
   readonly children: ReactNode[]
@@ -36,6 +39,8 @@ function renderAll(tokens: readonly Token[]): ReactNode {
       const closed = open.pop()
       const parent = open.at(-1)?.children ?? root
       if (closed) parent.push(element(closed.token, closed.children, index))
+    } else if (token.type === 'inline' && open.at(-2)?.token.type === 'list_item_open' && TASK.test(token.content)) {
+      siblings.push(task(token, index))
     } else {
       siblings.push(leaf(token, index))
     }
@@ -58,6 +63,20 @@ function element(token: Token, children: ReactNode[], key: number): ReactNode {
   if (!ELEMENTS.has(token.tag)) return <Fragment key={key}>{children}</Fragment>
   const start = token.tag === 'ol' ? Number(token.attrGet('start') ?? 1) : undefined
   return createElement(token.tag, start === undefined ? { key } : { key, start }, ...children)
+}
+
+function task(token: Token, key: number): ReactNode {
+  const isDone = !token.content.startsWith('[ ]')
+  const [first, ...rest] = token.children ?? []
+  return (
+    <Fragment key={key}>
+      <span className="task" role="img" aria-label={isDone ? 'done' : 'to do'}>
+        {isDone ? '☑' : '☐'}
+      </span>
+      {first?.content.replace(TASK, '')}
+      {renderAll(rest)}
+    </Fragment>
+  )
 }
 
 function leaf(token: Token, key: number): ReactNode {

@@ -1,6 +1,8 @@
 import { useEffect, useRef } from 'react'
+import { courseMarkdown, slug } from '../courseMarkdown.ts'
 import { count } from '../format.ts'
 import { paths } from '../route.ts'
+import { save } from '../save.ts'
 import { type Syllabus, type SyllabusLesson, lessonsOf } from '../syllabus.ts'
 import { Icon } from './Icon.tsx'
 import { Link } from './Link.tsx'
@@ -72,10 +74,18 @@ function Overview({ syllabus }: { syllabus: Syllabus }) {
         )}
       </dl>
       {first && (
-        <Link className="button primary" href={paths.lesson(first.key)}>
-          <Icon name="book" />
-          Start reading
-        </Link>
+        <div className="course-actions">
+          <Link className="button primary" href={paths.lesson(first.key)}>
+            <Icon name="book" />
+            Start reading
+          </Link>
+          {syllabus.isFinished && (
+            <button type="button" className="button" onClick={() => { save(`${slug(syllabus.title)}.md`, 'text/markdown', [courseMarkdown(syllabus)]) }}>
+              <Icon name="download" />
+              Markdown
+            </button>
+          )}
+        </div>
       )}
       <ol className="parts">
         {syllabus.parts.map((part) => (
@@ -135,13 +145,14 @@ interface LessonProps {
 
 function Lesson({ lesson, syllabus, answers, previous, next }: LessonProps) {
   const { content } = lesson
+  const title = content.title === '' ? lesson.title : content.title
   const part = syllabus.parts.find((part) => part.lessons.some((one) => one.key === lesson.key))
   return (
     <>
       <p className="eyebrow">
         {part && `Part ${part.number} · ${part.title} · `}Lesson {lesson.number}
       </p>
-      <h2 className="course-title">{content.title === '' ? lesson.title : content.title}</h2>
+      <h2 className="course-title">{title}</h2>
       <p className="facts">
         {content.estimatedDuration !== '' && (
           <span>
@@ -165,7 +176,7 @@ function Lesson({ lesson, syllabus, answers, previous, next }: LessonProps) {
           </ul>
         </section>
       )}
-      <Markdown text={content.content} />
+      <Markdown text={withoutTitle(content.content, title)} />
       {content.keyConcepts.length > 0 && (
         <section>
           <h3>Key concepts</h3>
@@ -224,4 +235,10 @@ function Lesson({ lesson, syllabus, answers, previous, next }: LessonProps) {
       </nav>
     </>
   )
+}
+
+/** Many a text begins with its title, which stands above it already. */
+function withoutTitle(markdown: string, title: string): string {
+  const [whole, heading] = /^\s*#{1,6} +(.*)(?:\n|$)/.exec(markdown) ?? []
+  return whole !== undefined && heading?.trim() === title.trim() ? markdown.slice(whole.length) : markdown
 }

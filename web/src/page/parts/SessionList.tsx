@@ -1,4 +1,4 @@
-import { useState } from 'react'
+import { useMemo } from 'react'
 import type { SessionSummary } from '../../client/index.ts'
 import { ago, count, duration, momentOf } from '../format.ts'
 import { paths } from '../route.ts'
@@ -7,7 +7,7 @@ import { Link } from './Link.tsx'
 import { StatusChip } from './StatusChip.tsx'
 
 export function SessionList({ sessions }: { sessions: readonly SessionSummary[] }) {
-  const [now] = useState(() => Date.now())
+  const now = useMemo(() => Date.now(), [sessions])
   return (
     <ul className="sessions">
       {sessions.map((session) => (
@@ -20,7 +20,7 @@ export function SessionList({ sessions }: { sessions: readonly SessionSummary[] 
               </time>
               {session.durationMs !== undefined && <span>{duration(session.durationMs)}</span>}
               <span>{count(session.lastOffset, 'event')}</span>
-              {session.provider !== '' && <span>{session.provider}</span>}
+              {session.provider !== '' && <span className="wide-only">{session.provider}</span>}
               {session.error !== undefined && session.error !== null && <span className="session-error">{session.error}</span>}
             </span>
             <StatusChip status={session.status} />

@@ -9,6 +9,11 @@ import { useTitle } from '../useTitle.ts'
 
 const TOPIC_CHARACTERS_MAX = 500
 const RECENT = 4
+const PROMISES = [
+  { icon: 'book', title: 'Read while it is written', text: 'Lessons open one by one as they are finished; quizzes tell you what stuck.' },
+  { icon: 'resume', title: 'Picks up where it was', text: 'A lost network, a closed tab, a restarted server: it goes on at the very line.' },
+  { icon: 'clock', title: 'Kept, line by line', text: 'Every run and its whole log can be found, replayed and downloaded later.' },
+] as const
 const IDEAS = ['Rust ownership and borrowing', 'Reading financial statements', 'Sourdough from scratch', 'The history of cartography']
 
 export function CreateView({ client, user, generation }: { client: CourseStreamClient; user: string; generation: UseCourseGeneration }) {
@@ -85,7 +90,18 @@ export function CreateView({ client, user, generation }: { client: CourseStreamC
           ))}
         </ul>
       </section>
-      {recent.length > 0 && (
+      {recent?.length === 0 && (
+        <ul className="promises" aria-label="What to expect">
+          {PROMISES.map(({ icon, title, text }) => (
+            <li key={title}>
+              <Icon name={icon} />
+              <h2>{title}</h2>
+              <p>{text}</p>
+            </li>
+          ))}
+        </ul>
+      )}
+      {recent && recent.length > 0 && (
         <section className="recent" aria-labelledby={`${ids}recent`}>
           <div className="section-head">
             <h2 id={`${ids}recent`}>Your latest</h2>
@@ -98,9 +114,9 @@ export function CreateView({ client, user, generation }: { client: CourseStreamC
   )
 }
 
-/** This browser's latest sessions; without them the page is as good. */
-function useRecent(client: CourseStreamClient, user: string): readonly SessionSummary[] {
-  const [recent, setRecent] = useState<readonly SessionSummary[]>([])
+/** This browser's latest sessions, once they are known; without them the page is as good. */
+function useRecent(client: CourseStreamClient, user: string): readonly SessionSummary[] | undefined {
+  const [recent, setRecent] = useState<readonly SessionSummary[]>()
   useEffect(() => {
     const controller = new AbortController()
     client.sessions({ userId: user, limit: RECENT }, controller.signal).then(

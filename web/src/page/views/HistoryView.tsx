@@ -1,5 +1,8 @@
 import { useEffect, useId, useState } from 'react'
-import { type CourseStreamClient, type SessionStatus, type SessionSummary, isAbort } from '../../client/index.ts'
+import { type CourseStreamClient, type SessionStatus, type SessionSummary, type SessionsPage, isAbort, isEnded } from '../../client/index.ts'
+import { ACTIVITY_PATH } from '../activity.ts'
+import { useOffer } from '../offers.ts'
+import { ActivityPanel } from '../parts/ActivityPanel.tsx'
 import { Icon } from '../parts/Icon.tsx'
 import { SessionList } from '../parts/SessionList.tsx'
 import { navigate, paths } from '../route.ts'
@@ -8,6 +11,8 @@ import { useTitle } from '../useTitle.ts'
 const PAGE = 25
 /** A pause in typing that means: search now. */
 const TYPING_PAUSE_MS = 250
+/** While a session that is shown goes on, the list is asked for again so often. */
+const REFRESH_MS = 4_000
 
 const FILTERS: readonly { readonly name: string; readonly label: string; readonly statuses?: readonly SessionStatus[] }[] = [
   { name: 'all', label: 'All' },
@@ -28,6 +33,7 @@ interface Found {
 export function HistoryView({ client, user, query }: { client: CourseStreamClient; user: string; query: URLSearchParams }) {
   useTitle('History')
   const ids = useId()
+  const hasActivity = useOffer(ACTIVITY_PATH)
   const topic = query.get('topic') ?? ''
   const isMine = query.get('mine') === 'yes'
   const filter = FILTERS.find((filter) => filter.name === query.get('status')) ?? FILTERS[0]
@@ -78,6 +84,25 @@ export function HistoryView({ client, user, query }: { client: CourseStreamClien
     return () => { clearTimeout(timer) }
   }, [typed, topic])
 
+  const isMoving = found?.key === key && found.sessions.some((session) => !isEnded(session.status))
+  useEffect(() => {
+    if (!isMoving) return
+    const controller = new AbortController()
+    const timer = setInterval(() => {
+      if (document.visibilityState === 'hidden') return
+      ask(undefined, controller.signal).then(
+        (page) => { setFound((before) => (before?.key === key ? { ...before, sessions: merge(page, before.sessions) } : before)) },
+        // What is shown stays; the next try may do better.
+        () => undefined,
+      )
+    }, REFRESH_MS)
+    return () => {
+      clearInterval(timer)
+      controller.abort()
+    }
+    // Everything that `ask` depends on is in the key.
+  }, [key, isMoving])
+
   const more = async () => {
     if (found?.nextCursor === undefined) return
     try {
@@ -96,6 +121,7 @@ export function HistoryView({ client, user, query }: { client: CourseStreamClien
     <div className="history">
       <h1>History</h1>
       <p className="lead">Every run, newest first. Open one to read its course and replay its log; runs that have left the live service are read from the archive.</p>
+      {hasActivity && <ActivityPanel />}
       <div className="history-tools" role="search">
         <label className="search" htmlFor={`${ids}search`}>
           <Icon name="search" />
@@ -140,4 +166,12 @@ export function HistoryView({ client, user, query }: { client: CourseStreamClien
       )}
     </div>
   )
+}
+
+/** The newest page, and behind it what was read before. */
+function merge({ items, nextCursor }: SessionsPage, before: readonly SessionSummary[]): readonly SessionSummary[] {
+  const oldest = items.at(-1)
+  if (nextCursor === undefined || !oldest) return items
+  const known = new Set(items.map(({ sessionId }) => sessionId))
+  return [...items, ...before.filter(({ sessionId, startedAt }) => startedAt <= oldest.startedAt && !known.has(sessionId))]
 }

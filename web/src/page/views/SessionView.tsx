@@ -2,6 +2,7 @@ import { useMemo, useState } from 'react'
 import { SessionNotFoundError } from '../../client/index.ts'
 import type { UseCourseGeneration } from '../../react/useCourseGeneration.ts'
 import { ConnectionBadge } from '../parts/ConnectionBadge.tsx'
+import { Elapsed } from '../parts/Elapsed.tsx'
 import { Icon } from '../parts/Icon.tsx'
 import { Link } from '../parts/Link.tsx'
 import { LogPanel } from '../parts/LogPanel.tsx'
@@ -54,7 +55,7 @@ export function SessionView({ generation, lesson }: { generation: UseCourseGener
   )
 
   return (
-    <div className="session" data-pane={pane}>
+    <div className="session" data-pane={pane} data-over={run.endedAt !== undefined}>
       <section className="session-head" aria-label="Session">
         <div className="session-title">
           <div className="chips">
@@ -64,6 +65,7 @@ export function SessionView({ generation, lesson }: { generation: UseCourseGener
           <h1>{topic === '' ? 'Session' : topic}</h1>
           <p className="facts">
             {summary && <time dateTime={summary.startedAt}>{momentOf(summary.startedAt)}</time>}
+            {generation.isGenerating && summary && <Elapsed since={summary.startedAt} />}
             {summary?.durationMs !== undefined && <span>took {duration(summary.durationMs)}</span>}
             {run.model !== '' && (
               <span>
@@ -135,11 +137,13 @@ function Waiting({ isOver, isGenerating }: { isOver: boolean; isGenerating: bool
     )
   }
   return (
-    <div className="skeleton" aria-hidden="true">
-      <span className="visually-hidden">{isGenerating ? 'The course takes shape' : 'Loading'}</span>
-      {['a', 'b', 'c', 'd', 'e'].map((line) => (
-        <span key={line} className="bone" />
-      ))}
+    <div className="skeleton">
+      <p className="lead">{isGenerating ? 'The outline is being worked out. Lessons appear here as they are written.' : 'Loading the course'}</p>
+      <div className="bones" aria-hidden="true">
+        {['a', 'b', 'c', 'd', 'e'].map((line) => (
+          <span key={line} className="bone" />
+        ))}
+      </div>
     </div>
   )
 }
