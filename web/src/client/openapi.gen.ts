@@ -191,6 +191,34 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/sessions/{id}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A session's whole log, streamed
+         * @description Events behind `after` up to the end that the log has when the export begins (`Coursestream-Last-Offset`); of a running session
+         *     that is what there is by then. The same before and after the session expires.
+         *
+         *     `ndjson` is the log itself: one envelope a line, as on the wire; its SHA-256 is the seal's `exportSha256`. `csv` (RFC 4180) is
+         *     for spreadsheets: a message or a datum that begins with `=`, `+`, `-`, `@`, a tab, a carriage return or an apostrophe has
+         *     an apostrophe in front of it, so that it is no formula.
+         *
+         *     A connection that breaks breaks the body; it is resumed with the last offset that arrived whole as `after`. The parts
+         *     together are the file: CSV has its line of column names only where `after` is 0.
+         */
+        get: operations["exportSession"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/sessions/{id}/messages": {
         parameters: {
             query?: never;
@@ -212,6 +240,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/sessions/{id}/seal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A session's seal
+         * @description Ended sessions get their seals within seconds. A seal outlives its session's history.
+         */
+        get: operations["getSeal"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/sessions/{id}/stream": {
         parameters: {
             query?: never;
@@ -226,6 +274,47 @@ export interface paths {
          *     connection open. Ends after the terminal event.
          */
         get: operations["streamSession"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/{id}/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Whether a session is as it was sealed
+         * @description Recomputes the hashes of its log and of its seal, and names what was altered, moved, removed or inserted.
+         */
+        get: operations["verifySession"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Whether the history is as it was sealed
+         * @description Checks the chain of seals and the logs that they seal, a page at a time: a page ends after `limit` seals, or sooner where it
+         *     has read many events. Follow `nextAfter` to the end: what is missing there shows on the last page.
+         */
+        get: operations["verifyHistory"];
         put?: never;
         post?: never;
         delete?: never;
@@ -425,12 +514,53 @@ export interface components {
             nextAfter?: number;
         };
         /**
+         * @description The form of an export.
+         * @enum {string}
+         */
+        ExportFormat: "ndjson" | "csv";
+        /**
          * Failure
          * @description An error as existing clients expect it.
          */
         Failure: {
             error: string;
             success: boolean;
+        };
+        /**
+         * Finding
+         * @description Something that is not as it was sealed.
+         */
+        Finding: {
+            /** @description The same in words. */
+            detail: string;
+            /**
+             * Format: uint64
+             * @description Of events: the first that it is about.
+             */
+            firstOffset?: number;
+            /**
+             * Format: uint64
+             * @description Of events: the last that it is about.
+             */
+            lastOffset?: number;
+            /**
+             * Format: uint64
+             * @description Of moved events: where the first of them is now.
+             */
+            movedTo?: number;
+            /**
+             * Format: uint64
+             * @description Of the seal in the chain.
+             */
+            position?: number;
+            /** Format: uuid */
+            sessionId?: string;
+            /**
+             * @description `events_altered`, `events_removed`, `events_inserted`, `events_moved`, `log_altered` (where is not known), `log_removed`,
+             *     `log_unreadable`, `session_removed`, `partition_removed`, `leaves_altered`, `leaves_removed`, `seal_altered`, `chain_broken`,
+             *     `seals_removed`, `seal_removed` or `head_unknown`.
+             */
+            what: string;
         };
         /**
          * GenerateRequest
@@ -454,6 +584,18 @@ export interface components {
              * @description Who asks.
              */
             user_id: string;
+        };
+        /**
+         * Head
+         * @description The end of the chain. Whoever keeps it can ask later, with `head`, whether the chain still has it.
+         */
+        Head: {
+            /**
+             * Format: uint64
+             * @description 0 before anything was sealed.
+             */
+            position: number;
+            sha256: string;
         };
         /** Lesson */
         Lesson: {
@@ -576,6 +718,41 @@ export interface components {
             wakeups: boolean;
         };
         /**
+         * Seal
+         * @description A link of the chain of seals. `sha256` is the SHA-256 of the object without that member, as RFC 8785 writes it. All hashes are 64
+         *     hexadecimal digits.
+         */
+        Seal: {
+            /** @description Of the NDJSON export. */
+            exportSha256?: string;
+            /** @description `session`. */
+            kind: string;
+            /**
+             * Format: uint64
+             * @description The offset of the log's last event.
+             */
+            lastOffset?: number;
+            /**
+             * @description Of the leaves, by which a check tells where a log was changed: for each offset the first 16 bytes of the SHA-256 of the
+             *     event's NDJSON line from its `"type"` on.
+             */
+            leavesSha256?: string;
+            /** @description Of the envelopes in order, each as RFC 8785 writes it and followed by a line feed. */
+            logSha256?: string;
+            /**
+             * Format: uint64
+             * @description Place in the chain: 1, 2, 3 … with no holes.
+             */
+            position: number;
+            /** @description `sha256` of the link before; zeros for the first. */
+            previousSha256: string;
+            /** Format: date-time */
+            sealedAt: string;
+            /** Format: uuid */
+            sessionId?: string;
+            sha256: string;
+        };
+        /**
          * SessionsPage
          * @description Some sessions, newest first.
          */
@@ -624,6 +801,24 @@ export interface components {
             /** Format: uuid */
             userId: string;
         };
+        /**
+         * SessionVerification
+         * @description Whether a session is as it was sealed.
+         */
+        SessionVerification: {
+            /** @description The history was dropped at the end of its retention, as the chain says. */
+            dropped: boolean;
+            /**
+             * Format: uint64
+             * @description Events that were read.
+             */
+            events: number;
+            findings: components["schemas"]["Finding"][];
+            /** @description Nothing was found. Where `dropped` is true, of the seal alone. */
+            intact: boolean;
+            /** Format: uuid */
+            sessionId: string;
+        };
         /** Started */
         Started: {
             message: string;
@@ -653,6 +848,46 @@ export interface components {
             completionTokens: number;
             /** Format: uint64 */
             promptTokens: number;
+        };
+        /**
+         * Verification
+         * @description What was checked of the chain, and what is not as it was sealed.
+         */
+        Verification: {
+            /**
+             * Format: uint64
+             * @description Sessions whose history was dropped at the end of its retention, as the chain says.
+             */
+            dropped: number;
+            /**
+             * Format: uint64
+             * @description Events that were read.
+             */
+            events: number;
+            findings: components["schemas"]["Finding"][];
+            head: components["schemas"]["Head"];
+            /** @description Nothing was found on this page. */
+            intact: boolean;
+            /**
+             * Format: uint64
+             * @description Give it as `after` to go on; absent at the end.
+             */
+            nextAfter?: number;
+            /**
+             * Format: uint64
+             * @description Links of the chain that were checked.
+             */
+            seals: number;
+            /**
+             * Format: uint64
+             * @description Logs that were held against their seals.
+             */
+            sessions: number;
+            /**
+             * Format: uint64
+             * @description Ended sessions that have no seal yet, counted up to 10,000.
+             */
+            unsealed: number;
         };
     };
     responses: never;
@@ -1294,6 +1529,75 @@ export interface operations {
             };
         };
     };
+    exportSession: {
+        parameters: {
+            query?: {
+                /** @description Events behind this offset; 0 for the start. */
+                after?: number;
+                /** @description The form. */
+                format?: components["schemas"]["ExportFormat"] & unknown;
+            };
+            header?: never;
+            path: {
+                /** @description The session. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The log. */
+            200: {
+                headers: {
+                    /** @description The name of the file. */
+                    "Content-Disposition": string;
+                    /** @description The offset of the last event of this export. */
+                    "Coursestream-Last-Offset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": string;
+                    "text/csv; charset=utf-8": string;
+                };
+            };
+            /** @description A parameter is not valid, or `after` is beyond the end of the log. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such session. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server could not answer. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database is away. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     appendMessages: {
         parameters: {
             query?: never;
@@ -1382,6 +1686,55 @@ export interface operations {
             };
         };
     };
+    getSeal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The session. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["Seal"];
+                };
+            };
+            /** @description There is no such session (`session_not_found`), or it has no seal yet (`not_sealed`). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server could not answer. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database is away. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     streamSession: {
         parameters: {
             query?: {
@@ -1444,6 +1797,112 @@ export interface operations {
                 };
             };
             /** @description The log cannot be read at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    verifySession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The session. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["SessionVerification"];
+                };
+            };
+            /** @description There is no such session (`session_not_found`), or it has no seal yet (`not_sealed`). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server could not answer. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database is away. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    verifyHistory: {
+        parameters: {
+            query?: {
+                /** @description `nextAfter` of the page before: a position in the chain. */
+                after?: number;
+                /** @description Only what was sealed at this moment or later. */
+                from?: string;
+                /** @description The `sha256` of a head that was kept earlier: is it still in the chain? */
+                head?: string;
+                /** @description At most so many seals. */
+                limit?: number;
+                /** @description Only what was sealed before this moment. */
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["Verification"];
+                };
+            };
+            /** @description A parameter is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server could not answer. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database is away. */
             503: {
                 headers: {
                     [name: string]: unknown;
