@@ -34,12 +34,15 @@ fn answer(Query(Asked { after }): Query<Asked>, Data(fake): Data<&Arc<Fake>>) ->
     match fake.script.lock().unwrap().pop_front().expect("no more answers are scripted") {
         Err(status) => Json(json!({"detail": "so it is"})).with_status(status).into_response(),
         Ok((pieces, is_whole)) => {
-            let end = (!is_whole).then(|| Err(io::Error::other("broken")));
-            let pieces = pieces.into_iter().map(|piece| Ok(piece.into_bytes())).chain(end);
-            // Each in a packet of its own, else an error would overtake what was before it.
+            let pieces = pieces.into_iter().map(Some).chain((!is_whole).then_some(None));
+            // Each in a packet of its own, else the break would overtake what was before it.
             let paced = futures_util::stream::iter(pieces).then(async |piece| {
                 tokio::time::sleep(Duration::from_millis(5)).await;
-                piece
+                match piece {
+                    Some(piece) => Ok::<_, io::Error>(piece.into_bytes()),
+                    // The connection's task unwinds: with an error, poem's server would end the body in order.
+                    None => std::panic::resume_unwind(Box::new("broken")),
+                }
             });
             Body::from_bytes_stream(Box::pin(paced)).into_response()
         }
