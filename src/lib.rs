@@ -51,7 +51,8 @@
 //!
 //! A new frame field → [`wire`]; an endpoint → [`http`]; a kind of event → [`event`], then whatever the compiler names; a column
 //! → a migration and [`store`]; a model vendor → [`provider`]; a chore → [`jobs`]; a client sees stale data → [`feed`];
-//! connections drop → [`push`].
+//! connections drop → [`push`]; a question of analysts → a view of the schema `analytics`, in a migration, and
+//! `scripts/analytics`.
 
 pub mod app;
 pub mod cli;

@@ -80,6 +80,7 @@ fn describe_metrics() {
         ("events_appended_total", "Events that this node committed"),
         ("events_replayed_total", "Events that were read from the log for those who follow"),
         ("feed_reads_total", "Reads of the log for those who follow"),
+        ("joins_total", "Joins of clients, recorded and dropped: statistics for analysts"),
         ("model_calls_total", "Model calls, by outcome: valid, invalid, failed or cancelled"),
         ("model_tokens_total", "Tokens that models counted, by kind"),
         ("partitions_archived_total", "Partitions that were moved into the archive"),

@@ -20,11 +20,11 @@ use crate::{
     config::{ModelArgs, ProviderKind, RunArgs, ServeArgs},
     feed::{Feed, ListenerOptions},
     generation::{Captures, Generation, Runner, RunnerOptions},
-    http::{self, AllowedOrigins, Http},
+    http::{self, AllowedOrigins, Http, Trail, TrustedProxies},
     jobs::{self, JobOptions},
     provider::{Offline, OpenAi, OpenAiOptions, Provider},
     push::{self, Push},
-    store::{Appender, Store},
+    store::{Appender, JoinNotes, Store},
     telemetry,
 };
 
@@ -78,12 +78,16 @@ pub async fn serve(args: ServeArgs) -> anyhow::Result<()> {
 
     // What stops first and what last: see `Shutdown`.
     let shutdown = Shutdown::default();
-    let push = Push { feed: feed.clone(), connections: TaskTracker::new(), shutdown: shutdown.connections.clone() };
+    let (joins, join_writer) = JoinNotes::new();
+    let push =
+        Push { feed: feed.clone(), joins, connections: TaskTracker::new(), shutdown: shutdown.connections.clone() };
+    let (trail, recorder) = Trail::new(store.clone(), TrustedProxies::new(&args.http.trusted_proxies));
     let http = Http {
         store: store.clone(),
         feed: feed.clone(),
         generation,
         appender,
+        trail,
         metrics: {
             let prometheus = prometheus.clone();
             Arc::new(move || prometheus.render())
@@ -98,8 +102,10 @@ pub async fn serve(args: ServeArgs) -> anyhow::Result<()> {
 
     let mut roots = JoinSet::new();
     roots.spawn(named("runs", runner.run(shutdown.runs.clone())));
+    roots.spawn(named("trail", recorder.run(shutdown.log.clone())));
     roots.spawn(named("notifier", feed.clone().run_notifier(shutdown.log.clone())));
     roots.spawn(named("metrics", telemetry::upkeep(prometheus.clone(), shutdown.log.clone())));
+    roots.spawn(named("joins", join_writer.run(store.clone(), node, shutdown.log.clone())));
     roots.spawn(named("sweep", feed.clone().run_sweep(shutdown.log.clone())));
     let listener = ListenerOptions { connect: store.direct_options(), probe_every: PROBE_EVERY };
     roots.spawn(named("listener", feed.run_listener(listener, shutdown.log.clone())));
@@ -107,6 +113,7 @@ pub async fn serve(args: ServeArgs) -> anyhow::Result<()> {
         prune_every: args.jobs.prune_every,
         session_ttl: args.retention.session_ttl,
         history_retention: args.retention.history_retention,
+        access_retention: args.retention.access_retention,
         partition_width: args.database.partition_width,
     };
     let jobs = jobs::run(store.clone(), job_options, shutdown.runs.clone());
@@ -178,7 +185,7 @@ struct Shutdown {
     connections: CancellationToken,
     /// No new requests.
     http: CancellationToken,
-    /// What moved is told to other nodes one last time.
+    /// What moved is told to other nodes one last time, and who read and joined what is written down.
     log: CancellationToken,
 }
 
@@ -194,7 +201,7 @@ impl Shutdown {
         let _ = tokio::time::timeout(DRAIN_MAX, push.connections.wait()).await;
         wait_for(roots, &["http"], DRAIN_MAX).await;
         self.log.cancel();
-        wait_for(roots, &["notifier", "sweep", "listener", "metrics"], CLOSE_MAX).await;
+        wait_for(roots, &["notifier", "sweep", "listener", "metrics", "joins", "trail"], CLOSE_MAX).await;
         roots.shutdown().await;
         // Their senders went with the parts above; what was queued is written.
         let _ = tokio::time::timeout(DRAIN_MAX, async { while lanes.join_next().await.is_some() {} }).await;
@@ -269,7 +276,8 @@ fn endpoint(
 ) -> impl poem::IntoEndpoint {
     let socketio = push::socketio::endpoint(push.clone(), keys);
     let transports = Route::new().at("/ws", push::websocket::route(push.clone())).at("/socket.io/", socketio);
-    http::routes(transports, service(http, push), origins)
+    let trail = http.trail.clone();
+    http::routes(transports, service(http, push), trail, origins)
 }
 
 fn service(http: Http, push: Push) -> OpenApiService<impl OpenApi, ()> {
@@ -283,8 +291,20 @@ pub fn openapi_document() -> String {
     let feed = Feed::new(store.clone(), Uuid::nil());
     let appender = Appender::idle();
     let generation = Generation::new(store.clone(), appender.clone(), Uuid::nil(), 0);
-    let push = Push { feed: feed.clone(), connections: TaskTracker::new(), shutdown: CancellationToken::new() };
-    let http =
-        Http { store, feed, generation, appender, metrics: Arc::new(String::new), stopping: CancellationToken::new() };
+    let push = Push {
+        feed: feed.clone(),
+        joins: JoinNotes::new().0,
+        connections: TaskTracker::new(),
+        shutdown: CancellationToken::new(),
+    };
+    let http = Http {
+        store,
+        feed,
+        generation,
+        appender,
+        trail: Trail::idle(),
+        metrics: Arc::new(String::new),
+        stopping: CancellationToken::new(),
+    };
     http::document(&service(http, push))
 }

@@ -86,9 +86,20 @@ pub(super) enum HandBack {
 /// A step that has no result, after all tries.
 struct StepFailure {
     key: StepKey,
+    /// In one word; see [`failed`].
+    cause: &'static str,
     reason: String,
     usage: Usage,
 }
+
+/// The model's answers broke the course rules until no try was left.
+const INVALID_ANSWER: &str = "invalid_answer";
+/// The steps fit their rules, but not each other.
+const INVALID_COURSE: &str = "invalid_course";
+/// Too many nodes have lost the run.
+const INTERRUPTED: &str = "interrupted";
+/// A fault of this service.
+const INTERNAL: &str = "internal";
 
 struct StepDone {
     key: StepKey,
@@ -178,8 +189,7 @@ impl Run {
         state.attempts = attempt;
         if interruptions >= self.options.attempts_max {
             let error = format!("the run was interrupted {interruptions} times and is given up");
-            let failed = Draft::new(EventType::SessionFailed, "The run failed").with_data(&json!({"error": error}));
-            self.append(capture, vec![failed]).await?;
+            self.append(capture, vec![failed(&error, INTERRUPTED, None, Usage::default())]).await?;
             return Ok(false);
         }
         let draft = if state.is_started {
@@ -266,7 +276,8 @@ impl Run {
             let course = match state.course(course_id) {
                 Some(Ok(course)) => course,
                 Some(Err(violations)) => {
-                    return self.fail_with(capture, &violations.to_string(), Usage::default()).await;
+                    let failure = failed(&violations.to_string(), INVALID_COURSE, None, Usage::default());
+                    return self.fail_with(capture, &violations.to_string(), failure).await;
                 }
                 None => return Err(Interrupted::Stopping),
             };
@@ -292,17 +303,14 @@ impl Run {
 
     async fn fail(&self, failure: &StepFailure, capture: &Capture) -> Result<(), Interrupted> {
         let error = format!("{}: {}", failure.key, failure.reason);
-        self.fail_with(capture, &error, failure.usage).await
+        let ending = failed(&error, failure.cause, Some(failure.key), failure.usage);
+        self.fail_with(capture, &error, ending).await
     }
 
-    async fn fail_with(&self, capture: &Capture, error: &str, usage: Usage) -> Result<(), Interrupted> {
+    async fn fail_with(&self, capture: &Capture, error: &str, ending: Draft) -> Result<(), Interrupted> {
         // For the operator; outside of the run's span, since its own log says it below.
         tracing::warn!(parent: None, session.id = %self.claim.session_id, "a run failed: {error}");
-        let drafts = vec![
-            Draft::new(EventType::Error, error),
-            Draft::new(EventType::SessionFailed, "The run failed").with_data(&json!({"error": error, "usage": usage})),
-        ];
-        self.append(capture, drafts).await
+        self.append(capture, vec![Draft::new(EventType::Error, error), ending]).await
     }
 
     /// Appends what was logged since the last time, then the drafts.
@@ -346,6 +354,14 @@ fn begins(state: &WorkflowState, key: StepKey) -> Draft {
     }))
 }
 
+/// The terminal event of a failed run: the failure in words for people, and its cause and place for those who count.
+fn failed(error: &str, cause: &'static str, key: Option<StepKey>, usage: Usage) -> Draft {
+    let (part, lesson) = (key.and_then(StepKey::part), key.and_then(StepKey::lesson));
+    Draft::new(EventType::SessionFailed, "The run failed").with_data(&json!({
+        "error": error, "usage": usage, "cause": cause, "step": key.map(StepKey::name), "part": part, "lesson": lesson,
+    }))
+}
+
 fn succeeded(state: &WorkflowState, done: StepDone) -> Draft {
     let progress = state.progress();
     let data = StepData {
@@ -355,6 +371,7 @@ fn succeeded(state: &WorkflowState, done: StepDone) -> Draft {
         result: done.result.to_json(),
         usage: done.usage,
         model: done.model,
+        attempt: state.attempts,
         tries: done.tries,
         duration_ms: done.duration_ms,
         done: progress.done,
@@ -414,10 +431,11 @@ impl Ask {
         let mut correction: Option<String> = None;
         for try_number in 1..=tries_max {
             let Some(request) = self.request(correction.as_deref()) else {
-                return Err(StepFailure { key, reason: "its place in the course is missing".to_owned(), usage });
+                let reason = "its place in the course is missing".to_owned();
+                return Err(StepFailure { key, cause: INTERNAL, reason, usage });
             };
             let mut call = Call::begin();
-            let (wrong, is_final) = match provider.answer(&request).await {
+            let (wrong, cause, is_final) = match provider.answer(&request).await {
                 Ok(answer) => {
                     usage += answer.usage;
                     match read_answer(key, &answer.json) {
@@ -430,7 +448,7 @@ impl Ask {
                         Err(wrong) => {
                             call.end("invalid", answer.usage);
                             correction = Some(wrong.clone());
-                            (wrong, false)
+                            (wrong, INVALID_ANSWER, false)
                         }
                     }
                 }
@@ -439,22 +457,22 @@ impl Ask {
                     usage += error.usage();
                     // What was wrong with an earlier answer is not what was wrong with this one.
                     correction = Some(reword(&error));
-                    (error.to_string(), !error.is_worth_rewording())
+                    (error.to_string(), error.cause(), !error.is_worth_rewording())
                 }
             };
             if is_final {
-                return Err(StepFailure { key, reason: wrong, usage });
+                return Err(StepFailure { key, cause, reason: wrong, usage });
             }
             if try_number == tries_max {
                 let reason = format!("the model gave no usable answer in {tries_max} tries; the last: {wrong}");
-                return Err(StepFailure { key, reason, usage });
+                return Err(StepFailure { key, cause, reason, usage });
             }
             tracing::warn!(
                 "{key}: the answer is not usable ({wrong}); asking again, try {} of {tries_max}",
                 try_number + 1
             );
         }
-        Err(StepFailure { key, reason: "no tries are allowed".to_owned(), usage })
+        Err(StepFailure { key, cause: INTERNAL, reason: "no tries are allowed".to_owned(), usage })
     }
 
     fn request(&self, correction: Option<&str>) -> Option<Request> {

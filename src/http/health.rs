@@ -3,11 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use poem_openapi::{
-    ApiResponse, Object, OpenApi,
+    ApiResponse, Enum, Object, OpenApi,
     payload::{Json, PlainText},
 };
 
-use super::Http;
+use super::{Http, example::example, reply::Reply};
 use crate::{feed::Wakeups, wire::Tag};
 
 /// How long the readiness check waits for the database.
@@ -20,7 +20,9 @@ pub(super) struct HealthApi {
     pub(super) http: Http,
 }
 
+/// The process is up.
 #[derive(Object)]
+#[oai(example)]
 struct Live {
     /// `ok`.
     status: String,
@@ -28,9 +30,9 @@ struct Live {
 
 /// Whether the node can serve, and why not.
 #[derive(Object)]
+#[oai(example)]
 struct Ready {
-    /// `ok`; `degraded` while wake-ups from other nodes do not arrive and the log is polled instead; `unavailable`.
-    status: String,
+    status: Readiness,
     /// The database answers.
     database: bool,
     /// Every migration of this version is applied.
@@ -40,6 +42,18 @@ struct Ready {
     /// The node was told to stop.
     stopping: bool,
 }
+
+/// `degraded` while wake-ups from other nodes do not arrive and the log is polled instead.
+#[derive(Clone, Copy, Enum)]
+#[oai(rename_all = "snake_case")]
+enum Readiness {
+    Ok,
+    Degraded,
+    Unavailable,
+}
+
+example!(Live { "status": "ok" });
+example!(Ready { "status": "ok", "database": true, "migrations": true, "wakeups": true, "stopping": false });
 
 #[derive(ApiResponse)]
 enum ReadyAnswer {
@@ -55,8 +69,8 @@ enum ReadyAnswer {
 impl HealthApi {
     /// The process is up
     #[oai(path = "/health/live", method = "get", operation_id = "getLiveness")]
-    async fn live(&self) -> Json<Live> {
-        Json(Live { status: "ok".to_owned() })
+    async fn live(&self) -> Reply<Live> {
+        Reply::new(&Live { status: "ok".to_owned() })
     }
 
     /// The node can serve
@@ -69,11 +83,11 @@ impl HealthApi {
         let stopping = self.http.stopping.is_cancelled();
         let is_ready = database && migrations && !stopping;
         let status = match (is_ready, wakeups) {
-            (true, true) => "ok",
-            (true, false) => "degraded",
-            (false, _) => "unavailable",
+            (true, true) => Readiness::Ok,
+            (true, false) => Readiness::Degraded,
+            (false, _) => Readiness::Unavailable,
         };
-        let ready = Json(Ready { status: status.to_owned(), database, migrations, wakeups, stopping });
+        let ready = Json(Ready { status, database, migrations, wakeups, stopping });
         if is_ready { ReadyAnswer::Ready(ready) } else { ReadyAnswer::Unavailable(ready) }
     }
 

@@ -17,7 +17,7 @@ const READ_BYTES_MAX: usize = 1 << 20;
 #[derive(Debug)]
 pub struct EventPage {
     pub events: Vec<Event>,
-    /// Whether the read ended because it found no more, and not at a limit.
+    /// Whether there were no more: the read ended there, and not at a limit.
     pub is_dry: bool,
 }
 
@@ -94,20 +94,20 @@ impl Store {
             order by "offset" limit $3"#,
             session_id.as_uuid(),
             after.as_i64(),
-            i64::try_from(limit).unwrap_or(i64::MAX),
+            // One more than asked for tells whether there are more.
+            i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1),
             types.as_deref() as Option<&[String]>,
         )
         .fetch(&self.pool);
         let mut events = Vec::new();
         let mut bytes = 0;
         while let Some(row) = rows.try_next().await? {
-            bytes += row.bytes();
-            events.push(row.into_event(session_id)?);
-            if bytes > READ_BYTES_MAX {
+            if events.len() == limit || bytes > READ_BYTES_MAX {
                 return Ok(EventPage { events, is_dry: false });
             }
+            bytes += row.bytes();
+            events.push(row.into_event(session_id)?);
         }
-        let is_dry = events.len() < limit;
-        Ok(EventPage { events, is_dry })
+        Ok(EventPage { events, is_dry: true })
     }
 }

@@ -4,10 +4,12 @@
 //! One file per table or operation, one statement per function, rows private to their file and turned into domain types
 //! on the way out. What is absent is `Ok(None)`. A transaction begins and ends in one function.
 
+mod analytics;
 pub mod append;
 mod courses;
 mod events;
 mod idempotency;
+mod joins;
 mod leases;
 mod notify;
 mod partitions;
@@ -15,6 +17,7 @@ mod producers;
 mod rebuild;
 mod secrets;
 mod sessions;
+mod trail;
 
 use std::time::Duration;
 
@@ -23,15 +26,19 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
+pub use analytics::{Activity, ActivityReport, Percentiles, Span};
 pub use append::{AppendError, Appended, Appender, Committed, Writer};
-pub use courses::CourseSummary;
+pub use courses::{CoursePlace, CourseSummary};
 pub use events::EventPage;
 pub use idempotency::{Idempotency, IdempotencyError};
+pub use joins::{JoinNotes, JoinWriter, SessionJoin, Transport};
 pub use leases::{Claim, Renewal};
 pub use partitions::Pruned;
-pub use producers::ProducerMark;
+pub use producers::{Marked, ProducerMark};
 pub use rebuild::Difference;
+
 pub use sessions::{NewSession, OutsideProducer, SessionFilter, SessionHead, SessionSummary};
+pub use trail::{Access, AccessFilter};
 
 /// The database did not do what was asked. A caller that can wait may try again when [`StoreError::is_transient`].
 #[derive(Debug, thiserror::Error)]

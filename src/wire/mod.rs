@@ -6,10 +6,15 @@ mod client;
 mod code;
 mod frame;
 mod json;
+mod param;
 mod problem;
+mod refused;
 
 pub use client::{Join, Leave, PayloadError};
 pub use code::ErrorCode;
 pub use frame::{Frame, ServerEvent, Stamped};
 pub use json::{JsonError, check_json};
+pub(crate) use param::param_type;
+pub use param::{IdParam, OffsetParam, TextParam, parse_offset};
 pub use problem::{Problem, Tag};
+pub use refused::{AsProblem, Form, Refused, codes};

@@ -1,5 +1,7 @@
 //! The history: every session that is kept, found by what it was and when.
 
+mod plans;
+
 use std::collections::HashSet;
 
 use reqwest::StatusCode;

@@ -5,6 +5,7 @@ mod drop_in;
 mod history;
 mod hostile;
 mod node;
+mod producers;
 
 use serde_json::Value;
 
