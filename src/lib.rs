@@ -16,7 +16,7 @@
 //! ```text
 //! cli          the commands; generate and tail are clients like any other
 //! app          the only wiring: what a node is made of, start and stop
-//! http         the OpenAPI endpoints, one file per resource; the page, out of the binary
+//! http         the OpenAPI endpoints, one file per resource; the access trail; the page, out of the binary
 //! push         connections: the pump, and one file or room per transport
 //! jobs         chores on a schedule
 //! generation   runs: start, cancel, claim; the workflow as a fold (pure); prompts; log capture

@@ -24,8 +24,14 @@ pub(super) struct HealthApi {
 #[derive(Object)]
 #[oai(example)]
 struct Live {
-    /// `ok`.
-    status: String,
+    status: Liveness,
+}
+
+/// The process answers; else there is no answer.
+#[derive(Clone, Copy, Enum)]
+#[oai(rename_all = "snake_case")]
+enum Liveness {
+    Ok,
 }
 
 /// Whether the node can serve, and why not.
@@ -65,12 +71,19 @@ enum ReadyAnswer {
     Unavailable(Json<Ready>),
 }
 
+#[derive(ApiResponse)]
+enum MetricsAnswer {
+    /// All metrics, each with its type and a line that explains it.
+    #[oai(status = 200)]
+    Metrics(PlainText<String>),
+}
+
 #[OpenApi(tag = "Tag::Health")]
 impl HealthApi {
     /// The process is up
     #[oai(path = "/health/live", method = "get", operation_id = "getLiveness")]
     async fn live(&self) -> Reply<Live> {
-        Reply::new(&Live { status: "ok".to_owned() })
+        Reply::new(&Live { status: Liveness::Ok })
     }
 
     /// The node can serve
@@ -93,7 +106,7 @@ impl HealthApi {
 
     /// Metrics in Prometheus' text format
     #[oai(path = "/metrics", method = "get", operation_id = "getMetrics")]
-    async fn metrics(&self) -> PlainText<String> {
+    async fn metrics(&self) -> MetricsAnswer {
         let (size, idle) = self.http.store.pool_use();
         metrics::gauge!("coursestream_database_connections").set(f64::from(size));
         metrics::gauge!("coursestream_database_connections_idle").set(idle as f64);
@@ -101,6 +114,6 @@ impl HealthApi {
         if let Ok(Ok(queued)) = tokio::time::timeout(CHECK_TIMEOUT, self.http.generation.queue_length()).await {
             metrics::gauge!("coursestream_runs_queued").set(queued as f64);
         }
-        PlainText((self.http.metrics)())
+        MetricsAnswer::Metrics(PlainText((self.http.metrics)()))
     }
 }

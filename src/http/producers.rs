@@ -49,7 +49,7 @@ pub(super) struct CreateSession {
     user_id: Uuid,
     /// The program's name, shown as the session's provider; at most 200 characters.
     #[serde(default)]
-    #[oai(validator(min_length = 1, max_length = 200))]
+    #[oai(nullable, validator(min_length = 1, max_length = 200))]
     producer: Option<String>,
 }
 
@@ -109,9 +109,11 @@ struct EndSession {
     status: EndStatus,
     /// A course that this session has generated.
     #[serde(default)]
+    #[oai(nullable)]
     course_id: Option<Uuid>,
     /// Why it failed.
     #[serde(default)]
+    #[oai(nullable)]
     error: Option<String>,
 }
 
@@ -201,6 +203,7 @@ impl ProducersApi {
         /// The session.
         id: Path<IdParam>,
         /// `Bearer` and the write token; optional while the server runs open.
+        #[oai(example = "example_authorization")]
         authorization: Header<Option<String>>,
         /// Names the producer among those of the session: 1 to 200 characters.
         #[oai(name = "Producer-Id")]
@@ -238,6 +241,7 @@ impl ProducersApi {
         /// The session.
         id: Path<IdParam>,
         /// `Bearer` and the write token; optional while the server runs open.
+        #[oai(example = "example_authorization")]
         authorization: Header<Option<String>>,
         request: Strict<EndSession>,
     ) -> Result<
@@ -481,6 +485,11 @@ fn read_end(request: EndSession) -> Result<Draft, String> {
             Ok(Draft::new(EventType::SessionFailed, "The session failed").with_data(&json!({"error": error})))
         }
     }
+}
+
+#[allow(clippy::unnecessary_wraps, reason = "poem-openapi asks for this form")]
+fn example_authorization() -> Option<String> {
+    Some("Bearer 6f2a0c5d9be14783a1f0e2d4c6b8a09716253443526170895a4b3c2d1e0f9a8b".to_owned())
 }
 
 #[cfg(test)]

@@ -81,15 +81,18 @@ impl Store {
         types: Option<&[EventType]>,
     ) -> Result<EventPage, StoreError> {
         let types: Option<Vec<String>> = types.map(|types| types.iter().map(|kind| kind.as_str().to_owned()).collect());
+        // Each half by itself in order and to its limit: else a page would cost as much as all that lies behind it.
         let mut rows = sqlx::query_as!(
             EventRow,
             r#"select "offset" as "offset!", type as "kind!", message as "message!", data::text, recorded_at as "recorded_at!"
             from (
-                select "offset", type, message, data, recorded_at from coursestream.events
+                (select "offset", type, message, data, recorded_at from coursestream.events
                 where session_id = $1 and "offset" > $2 and ($4::text[] is null or type = any($4))
+                order by "offset" limit $3)
                 union all
-                select "offset", type, message, data, recorded_at from coursestream.events_archive
+                (select "offset", type, message, data, recorded_at from coursestream.events_archive
                 where session_id = $1 and "offset" > $2 and ($4::text[] is null or type = any($4))
+                order by "offset" limit $3)
             ) as log
             order by "offset" limit $3"#,
             session_id.as_uuid(),

@@ -321,10 +321,10 @@ impl Store {
                 log_count, progress_count, success_count, error_count, course_generated_count,
                 course_id, error, provider, model, prompt_tokens, completion_tokens, attempts,
                 expired_at is not null as "is_expired!",
-                exists (
-                    select from coursestream.partitions p
-                    where p.lower_bound <= s.session_id and s.session_id < p.upper_bound and p.archived_at is not null
-                ) as "is_archived!"
+                coalesce((
+                    select p.archived_at is not null and s.session_id < p.upper_bound from coursestream.partitions p
+                    where p.lower_bound <= s.session_id order by p.lower_bound desc limit 1
+                ), false) as "is_archived!"
             from coursestream.sessions s where session_id = $1"#,
             session_id.as_uuid()
         )
@@ -350,17 +350,18 @@ impl Store {
         let expired_too = filter.statuses.as_ref().is_some_and(|statuses| statuses.contains(&Status::Expired));
         let [started_after, started_before] =
             [filter.started_after, filter.started_before].map(|moment| moment.map(tellable));
-        // Every filter that is not there is planned away. The statuses are asked for in the words of their index.
+        // Every filter that is not there is planned away. The statuses are asked for in the words of their index. The bounds are
+        // said of both tables: a merge would read the other one from its end on.
         sqlx::query_as!(
             SummaryRow,
             r#"select session_id, s.topic, search_web, user_id, created_at, status, ended_at, last_offset,
                 log_count, progress_count, success_count, error_count, course_generated_count,
                 course_id, error, provider, model, prompt_tokens, completion_tokens, attempts,
                 expired_at is not null as "is_expired!",
-                exists (
-                    select from coursestream.partitions p
-                    where p.lower_bound <= s.session_id and s.session_id < p.upper_bound and p.archived_at is not null
-                ) as "is_archived!"
+                coalesce((
+                    select p.archived_at is not null and s.session_id < p.upper_bound from coursestream.partitions p
+                    where p.lower_bound <= s.session_id order by p.lower_bound desc limit 1
+                ), false) as "is_archived!"
             from coursestream.sessions s join coursestream.session_topics t using (session_id)
             where ($1::uuid is null or session_id < $1)
                 and ($2::text[] is null or (expired_at is null and status = any($2)) or ($3 and expired_at is not null))
@@ -370,6 +371,9 @@ impl Store {
                 and ($7::timestamptz is null or created_at < $7)
                 and ($8::uuid is null or session_id >= $8)
                 and ($9::uuid is null or session_id < $9)
+                and ($1 is null or t.session_id < $1)
+                and ($8 is null or t.session_id >= $8)
+                and ($9 is null or t.session_id < $9)
             order by session_id desc limit $10"#,
             before.map(|id| id.as_uuid()),
             statuses.as_deref(),

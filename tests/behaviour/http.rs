@@ -1,5 +1,7 @@
 //! The HTTP API: bodies and statuses exactly as the contract has them, and errors that say what to do.
 
+mod audit;
+mod client;
 mod courses;
 mod drop_in;
 mod history;

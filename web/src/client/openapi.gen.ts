@@ -875,7 +875,7 @@ export interface components {
          */
         CreateSession: {
             /** @description The program's name, shown as the session's provider; at most 200 characters. */
-            producer?: string;
+            producer?: string | null;
             /** @description 1 to 500 characters after trimming. */
             topic: string;
             /**
@@ -931,9 +931,9 @@ export interface components {
              * Format: uuid
              * @description A course that this session has generated.
              */
-            courseId?: string;
+            courseId?: string | null;
             /** @description Why it failed. */
-            error?: string;
+            error?: string | null;
             status: components["schemas"]["EndStatus"];
         };
         /** @enum {string} */
@@ -1142,9 +1142,13 @@ export interface components {
          *     }
          */
         Live: {
-            /** @description `ok`. */
-            status: string;
+            status: components["schemas"]["Liveness"];
         };
+        /**
+         * @description The process answers; else there is no answer.
+         * @enum {string}
+         */
+        Liveness: "ok";
         /**
          * @description What a producer's message tells.
          * @enum {string}
@@ -2780,6 +2784,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description All metrics, each with its type and a line that explains it. */
             200: {
                 headers: {
                     [name: string]: unknown;
