@@ -1,9 +1,14 @@
 //! Settings: a struct per section. Every flag has an environment twin; secrets come from the environment alone and show
 //! in no help, error or `Debug` output.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
 
 use clap::{Args, ValueEnum};
+use ipnet::IpNet;
 
 /// `150ms`, `2s`, `5m`, `1h`, `30d`.
 fn duration(text: &str) -> Result<Duration, String> {
@@ -13,6 +18,12 @@ fn duration(text: &str) -> Result<Duration, String> {
 fn duration_from_a_second(text: &str) -> Result<Duration, String> {
     let duration = duration(text)?;
     if duration < Duration::from_secs(1) { Err("must be at least 1s".to_owned()) } else { Ok(duration) }
+}
+
+/// `10.0.0.0/8`, `fd00::/8`, or one address.
+fn network(text: &str) -> Result<IpNet, String> {
+    let one = || text.parse::<IpAddr>().map(IpNet::from);
+    text.parse().or_else(|_| one()).map_err(|_| "write it like 10.0.0.0/8, fd00::/8 or 10.0.0.1".to_owned())
 }
 
 /// Where the log is kept.
@@ -60,6 +71,12 @@ pub struct HttpArgs {
     /// loopback may call as well
     #[arg(long = "cors-origin", env = "COURSESTREAM_CORS_ORIGIN", value_delimiter = ',', value_name = "ORIGIN")]
     pub cors_origins: Vec<String>,
+
+    /// A network of proxies whose X-Forwarded-For is believed, such as 10.0.0.0/8; repeatable. Without one the header is
+    /// ignored
+    #[arg(long = "trusted-proxy", env = "COURSESTREAM_TRUSTED_PROXY", value_delimiter = ',', value_name = "NETWORK",
+        value_parser = network)]
+    pub trusted_proxies: Vec<IpNet>,
 }
 
 /// Which model writes the courses.
@@ -126,6 +143,11 @@ pub struct RunArgs {
         value_name = "TIME")]
     pub lease_ttl: Duration,
 
+    /// How long a node that is told to stop goes on serving while /health/ready says 503: longer than whatever sends it requests
+    /// takes to notice
+    #[arg(long, env = "COURSESTREAM_SHUTDOWN_DELAY", default_value = "0s", value_parser = duration, value_name = "TIME")]
+    pub shutdown_delay: Duration,
+
     /// How long steps that are under way may go on once the node is told to stop
     #[arg(long, env = "COURSESTREAM_SHUTDOWN_GRACE", default_value = "5s", value_parser = duration, value_name = "TIME")]
     pub shutdown_grace: Duration,
@@ -142,6 +164,10 @@ pub struct RetentionArgs {
     /// History older than this is dropped
     #[arg(long, env = "COURSESTREAM_HISTORY_RETENTION", default_value = "30d", value_parser = duration, value_name = "TIME")]
     pub history_retention: Duration,
+
+    /// Entries of the access trail older than this are dropped
+    #[arg(long, env = "COURSESTREAM_ACCESS_RETENTION", default_value = "365d", value_parser = duration, value_name = "TIME")]
+    pub access_retention: Duration,
 }
 
 /// How often the jobs run.

@@ -16,7 +16,7 @@
 //! ```text
 //! cli          the commands; generate and tail are clients like any other
 //! app          the only wiring: what a node is made of, start and stop
-//! http         the OpenAPI endpoints, one file per resource; the page, out of the binary
+//! http         the OpenAPI endpoints, one file per resource; the access trail; the page, out of the binary
 //! push         connections: the pump, and one file or room per transport
 //! jobs         chores on a schedule
 //! generation   runs: start, cancel, claim; the workflow as a fold (pure); prompts; log capture
@@ -52,7 +52,8 @@
 //!
 //! A new frame field → [`wire`]; an endpoint → [`http`]; a kind of event → [`event`], then whatever the compiler names; a column
 //! → a migration and [`store`]; a model vendor → [`provider`]; a chore → [`jobs`]; a client sees stale data → [`feed`];
-//! connections drop → [`push`].
+//! connections drop → [`push`]; a question of analysts → a view of the schema `analytics`, in a migration, and
+//! `scripts/analytics`.
 
 pub mod app;
 pub mod cli;

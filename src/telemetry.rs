@@ -46,6 +46,13 @@ pub fn init_metrics() -> anyhow::Result<PrometheusHandle> {
         .install_recorder()
         .context("metrics")?;
     describe_metrics();
+    // A rate shows its first increase only where there was a value before.
+    for outcome in ["valid", "invalid", "failed", "cancelled"] {
+        metrics::counter!("coursestream_model_calls_total", "outcome" => outcome).absolute(0);
+    }
+    for kind in ["prompt", "completion"] {
+        metrics::counter!("coursestream_model_tokens_total", "kind" => kind).absolute(0);
+    }
     Ok(prometheus)
 }
 
@@ -73,14 +80,19 @@ fn describe_metrics() {
         metrics::describe_gauge!(format!("coursestream_{name}"), help);
     }
     for (name, help) in [
+        (
+            "accesses_recorded_total",
+            "Reads through the endpoints for auditors that this node put into the access trail",
+        ),
         ("events_appended_total", "Events that this node committed"),
         ("events_replayed_total", "Events that were read from the log for those who follow"),
         ("feed_reads_total", "Reads of the log for those who follow"),
-        ("model_calls_total", "Model calls, by outcome"),
+        ("joins_total", "Joins of clients, recorded and dropped: statistics for analysts"),
+        ("model_calls_total", "Model calls, by outcome: valid, invalid, failed or cancelled"),
         ("model_tokens_total", "Tokens that models counted, by kind"),
         ("partitions_archived_total", "Partitions that were moved into the archive"),
         ("partitions_dropped_total", "Partitions that were dropped at the end of the history retention"),
-        ("runs_taken_over_total", "Runs that this node went on with after another's lease had run out"),
+        ("runs_taken_over_total", "Runs that this node went on with where another had left them"),
         ("sessions_expired_total", "Sessions whose time to be joined is over"),
         ("sessions_sealed_total", "Sessions that this node gave their seals"),
     ] {

@@ -59,6 +59,15 @@ pub struct Options {
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(2..=1_000), value_name = "N")]
     pub history_events: u32,
 
+    /// questions: events in the history
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(50_000..=50_000_000),
+        value_name = "N")]
+    pub questions_events: u32,
+
+    /// questions: writes the plans of the SQL, with what each step took
+    #[arg(long, value_name = "FILE")]
+    pub plans: Option<PathBuf>,
+
     /// The program to measure. Default: the one that was built with this one
     #[arg(long, default_value = BUILT_WITH_THIS, hide_default_value = true, value_name = "PATH")]
     pub program: PathBuf,

@@ -29,6 +29,16 @@ const COLUMNS: [(&str, &[&str]); 9] = [
     ("", &["cpu_us_per_delivery", "n"]),
 ];
 
+/// Columns of the other table, of scenarios that ask questions.
+const ANSWER_COLUMNS: [(&str, &str); 6] = [
+    ("first, ms", "answer_first_ms"),
+    ("p50, ms", "answer_p50_ms"),
+    ("p99, ms", "answer_p99_ms"),
+    ("max, ms", "answer_max_ms"),
+    ("rows", "answer_rows"),
+    ("KiB", "answer_kib"),
+];
+
 pub struct Report {
     machine: Machine,
     settings: String,
@@ -83,20 +93,8 @@ impl Report {
              server, its PostgreSQL (fsync and synchronous_commit on) and the load generator. {}.\n\n",
             self.settings
         );
-        let shown = || COLUMNS.iter().filter(|(title, _)| !title.is_empty());
-        let titles: Vec<&str> = shown().map(|(title, _)| *title).collect();
-        let _ = writeln!(text, "| scenario | {} | faults | also |", titles.join(" | "));
-        let _ = writeln!(text, "| --- |{} --- | --- |", " ---: |".repeat(titles.len()));
-        for (scenario, case, rounds) in &self.rows {
-            let median = Figures::median(rounds);
-            let cells: Vec<String> = shown().map(|(_, names)| cell(&median, names)).collect();
-            let also = median.values.iter().filter(|(name, _)| !COLUMNS.iter().any(|(_, names)| names.contains(name)));
-            let also: Vec<String> = also.map(|(name, value)| format!("{name} {}", number(*value))).collect();
-            let name =
-                if case.is_empty() { scenario.name().to_owned() } else { format!("{}, {case}", scenario.name()) };
-            let (cells, also) = (cells.join(" | "), also.join(", "));
-            let _ = writeln!(text, "| {name} | {cells} | {} | {also} |", fault_text(median.faults));
-        }
+        self.write_loads(&mut text);
+        self.write_answers(&mut text);
         for (scenario, powers) in self.growths() {
             let powers: Vec<String> = powers.iter().map(|(name, power)| format!("{name} ∝ n^{power:.2}")).collect();
             let _ = writeln!(text, "\n{scenario}: {}", powers.join(", "));
@@ -109,6 +107,46 @@ impl Report {
             text.push_str("\nThe machine was not quiet (see others' cores): these figures are too low.");
         }
         text
+    }
+
+    /// The rows of scenarios that ask questions, or those of all others, with their medians.
+    fn medians(&self, of_answers: bool) -> impl Iterator<Item = (String, Figures)> {
+        let medians = self.rows.iter().map(|(scenario, case, rounds)| {
+            let name =
+                if case.is_empty() { scenario.name().to_owned() } else { format!("{}, {case}", scenario.name()) };
+            (name, Figures::median(rounds))
+        });
+        medians.filter(move |(_, median)| median.get("answer_p50_ms").is_some() == of_answers)
+    }
+
+    fn write_answers(&self, text: &mut String) {
+        if self.medians(true).next().is_none() {
+            return;
+        }
+        let titles = ANSWER_COLUMNS.map(|(title, _)| title);
+        let _ = writeln!(text, "\n| question | {} |", titles.join(" | "));
+        let _ = writeln!(text, "| --- |{}", " ---: |".repeat(titles.len()));
+        for (name, median) in self.medians(true) {
+            let cells = ANSWER_COLUMNS.map(|(_, name)| cell(&median, &[name]));
+            let _ = writeln!(text, "| {name} | {} |", cells.join(" | "));
+        }
+    }
+
+    fn write_loads(&self, text: &mut String) {
+        if self.medians(false).next().is_none() {
+            return;
+        }
+        let shown = || COLUMNS.iter().filter(|(title, _)| !title.is_empty());
+        let titles: Vec<&str> = shown().map(|(title, _)| *title).collect();
+        let _ = writeln!(text, "| scenario | {} | faults | also |", titles.join(" | "));
+        let _ = writeln!(text, "| --- |{} --- | --- |", " ---: |".repeat(titles.len()));
+        for (name, median) in self.medians(false) {
+            let cells: Vec<String> = shown().map(|(_, names)| cell(&median, names)).collect();
+            let also = median.values.iter().filter(|(name, _)| !COLUMNS.iter().any(|(_, names)| names.contains(name)));
+            let also: Vec<String> = also.map(|(name, value)| format!("{name} {}", number(*value))).collect();
+            let (cells, also) = (cells.join(" | "), also.join(", "));
+            let _ = writeln!(text, "| {name} | {cells} | {} | {also} |", fault_text(median.faults));
+        }
     }
 
     pub fn json(&self) -> Result<String> {

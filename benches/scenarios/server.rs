@@ -92,6 +92,18 @@ impl Server {
         Ok(PgConnection::connect_with(&options).await?)
     }
 
+    /// The same as another role.
+    pub async fn database_as(&self, role: &str) -> Result<PgConnection> {
+        let options = PrivateCluster::connect_options_beside(&self.folder.path().join("data"), DATABASE)?;
+        Ok(PgConnection::connect_with(&options.username(role)).await?)
+    }
+
+    /// What PostgreSQL has logged so far. Its file lies beside its data, in which it runs.
+    pub fn postgres_log(&self) -> Result<String> {
+        let path = format!("/proc/{}/cwd/../postgres.log", self.watch.postmaster_pid);
+        Ok(String::from_utf8_lossy(&std::fs::read(&path).context(path)?).into_owned())
+    }
+
     /// Stops it and checks that it ended well and complained about nothing.
     pub async fn stop(mut self) -> Result<()> {
         kill(Pid::from_raw(self.watch.server_pid.cast_signed()), Signal::SIGTERM)?;

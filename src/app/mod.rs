@@ -12,19 +12,20 @@ use tokio::{
     signal::unix::{SignalKind, signal},
     sync::Notify,
     task::JoinSet,
+    time::Instant,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
 use crate::{
-    config::{ModelArgs, ProviderKind, ServeArgs},
+    config::{ModelArgs, ProviderKind, RunArgs, ServeArgs},
     feed::{Feed, ListenerOptions},
     generation::{Captures, Generation, Runner, RunnerOptions},
-    http::{self, AllowedOrigins, Http},
+    http::{self, AllowedOrigins, Http, Trail, TrustedProxies},
     jobs::{self, JobOptions},
     provider::{Offline, OpenAi, OpenAiOptions, Provider},
     push::{self, Push},
-    store::{Appender, Committed, Store},
+    store::{Appender, Committed, JoinNotes, Store},
     telemetry,
 };
 
@@ -33,6 +34,8 @@ pub use database::Database;
 const PROBE_EVERY: Duration = Duration::from_secs(5);
 /// How long connections and requests may take to end once the node stops.
 const DRAIN_MAX: Duration = Duration::from_secs(5);
+/// How long the parts that only speak to the database may take to end.
+const CLOSE_MAX: Duration = Duration::from_secs(2);
 
 /// Runs a node until it is told to stop by SIGTERM or SIGINT.
 ///
@@ -49,10 +52,19 @@ pub async fn serve(args: ServeArgs) -> anyhow::Result<()> {
     let mut terminated = signal(SignalKind::terminate())?;
     let mut interrupted = signal(SignalKind::interrupt())?;
 
-    let database = Database::open(&args.database).await?;
+    let opening = async {
+        let database = Database::open(&args.database).await?;
+        database.store.migrate().await?;
+        database.store.ensure_partitions_ahead(1).await?;
+        anyhow::Ok(database)
+    };
+    // It may take long: another node may be migrating.
+    let database = tokio::select! {
+        opened = opening => opened?,
+        _ = terminated.recv() => return Ok(()),
+        _ = interrupted.recv() => return Ok(()),
+    };
     let store = database.store.clone();
-    store.migrate().await?;
-    store.ensure_partitions_ahead(1).await?;
 
     let node = Uuid::new_v4();
     let feed = Feed::new(store.clone(), node);
@@ -73,12 +85,16 @@ pub async fn serve(args: ServeArgs) -> anyhow::Result<()> {
 
     // What stops first and what last: see `Shutdown`.
     let shutdown = Shutdown::default();
-    let push = Push { feed: feed.clone(), connections: TaskTracker::new(), shutdown: shutdown.connections.clone() };
+    let (joins, join_writer) = JoinNotes::new();
+    let push =
+        Push { feed: feed.clone(), joins, connections: TaskTracker::new(), shutdown: shutdown.connections.clone() };
+    let (trail, recorder) = Trail::new(store.clone(), TrustedProxies::new(&args.http.trusted_proxies));
     let http = Http {
         store: store.clone(),
         feed: feed.clone(),
         generation,
         appender,
+        trail,
         metrics: {
             let prometheus = prometheus.clone();
             Arc::new(move || prometheus.render())
@@ -93,8 +109,10 @@ pub async fn serve(args: ServeArgs) -> anyhow::Result<()> {
 
     let mut roots = JoinSet::new();
     roots.spawn(named("runs", runner.run(shutdown.runs.clone())));
+    roots.spawn(named("trail", recorder.run(shutdown.log.clone())));
     roots.spawn(named("notifier", feed.clone().run_notifier(shutdown.log.clone())));
     roots.spawn(named("metrics", telemetry::upkeep(prometheus.clone(), shutdown.log.clone())));
+    roots.spawn(named("joins", join_writer.run(store.clone(), node, shutdown.log.clone())));
     roots.spawn(named("sweep", feed.clone().run_sweep(shutdown.log.clone())));
     let listener = ListenerOptions { connect: store.direct_options(), probe_every: PROBE_EVERY };
     roots.spawn(named("listener", feed.run_listener(listener, shutdown.log.clone())));
@@ -102,6 +120,7 @@ pub async fn serve(args: ServeArgs) -> anyhow::Result<()> {
         prune_every: args.jobs.prune_every,
         session_ttl: args.retention.session_ttl,
         history_retention: args.retention.history_retention,
+        access_retention: args.retention.access_retention,
         partition_width: args.database.partition_width,
         seal_every: args.jobs.seal_every,
     };
@@ -131,9 +150,18 @@ pub async fn serve(args: ServeArgs) -> anyhow::Result<()> {
         ended = roots.join_next() => Some(ended),
     };
     tracing::info!("stopping");
-    shutdown.carry_out(&mut roots, &push, &mut lanes).await;
-    store.close().await;
-    database.stop().await;
+    let orderly = async {
+        shutdown.carry_out(&args.runs, &mut roots, &push, &mut lanes).await;
+        if tokio::time::timeout(CLOSE_MAX, store.close()).await.is_err() {
+            tracing::warn!("the database does not take its connections back");
+        }
+        database.stop().await;
+    };
+    tokio::select! {
+        () = orderly => {}
+        _ = terminated.recv() => bail!("told to stop a second time: stopped without waiting"),
+        _ = interrupted.recv() => bail!("told to stop a second time: stopped without waiting"),
+    }
     match unexpected {
         None => Ok(()),
         Some(Some(Ok(name))) => bail!("{name} ended unexpectedly"),
@@ -165,21 +193,23 @@ struct Shutdown {
     connections: CancellationToken,
     /// No new requests.
     http: CancellationToken,
-    /// What moved is told to other nodes one last time.
+    /// What moved is told to other nodes one last time, and who read and joined what is written down.
     log: CancellationToken,
 }
 
 impl Shutdown {
-    async fn carry_out(self, roots: &mut JoinSet<&'static str>, push: &Push, lanes: &mut JoinSet<()>) {
+    async fn carry_out(self, args: &RunArgs, roots: &mut JoinSet<&'static str>, push: &Push, lanes: &mut JoinSet<()>) {
         self.runs.cancel();
-        wait_for(roots, &["runs", "jobs"]).await;
+        let served_until = Instant::now() + args.shutdown_delay;
+        wait_for(roots, &["runs", "jobs"], args.shutdown_grace + DRAIN_MAX).await;
+        tokio::time::sleep_until(served_until).await;
         self.connections.cancel();
         self.http.cancel();
         push.connections.close();
         let _ = tokio::time::timeout(DRAIN_MAX, push.connections.wait()).await;
-        wait_for(roots, &["http"]).await;
+        wait_for(roots, &["http"], DRAIN_MAX).await;
         self.log.cancel();
-        wait_for(roots, &["notifier", "sweep", "listener", "metrics"]).await;
+        wait_for(roots, &["notifier", "sweep", "listener", "metrics", "joins", "trail"], CLOSE_MAX).await;
         roots.shutdown().await;
         // Their senders went with the parts above; what was queued is written.
         let _ = tokio::time::timeout(DRAIN_MAX, async { while lanes.join_next().await.is_some() {} }).await;
@@ -187,7 +217,7 @@ impl Shutdown {
 }
 
 /// Waits for the named parts; those that are not there any more have ended before.
-async fn wait_for(roots: &mut JoinSet<&'static str>, names: &[&str]) {
+async fn wait_for(roots: &mut JoinSet<&'static str>, names: &[&str], patience: Duration) {
     let mut missing = names.len();
     let wait = async {
         while missing > 0 {
@@ -199,7 +229,7 @@ async fn wait_for(roots: &mut JoinSet<&'static str>, names: &[&str]) {
         }
     };
     // A part that ended before it was told to would be waited for in vain.
-    if tokio::time::timeout(4 * DRAIN_MAX, wait).await.is_err() {
+    if tokio::time::timeout(patience, wait).await.is_err() {
         tracing::warn!(parts = ?names, "did not stop in time");
     }
 }
@@ -254,7 +284,8 @@ fn endpoint(
 ) -> impl poem::IntoEndpoint {
     let socketio = push::socketio::endpoint(push.clone(), keys);
     let transports = Route::new().at("/ws", push::websocket::route(push.clone())).at("/socket.io/", socketio);
-    http::routes(transports, service(http, push), origins)
+    let trail = http.trail.clone();
+    http::routes(transports, service(http, push), trail, origins)
 }
 
 fn service(http: Http, push: Push) -> OpenApiService<impl OpenApi, ()> {
@@ -268,8 +299,20 @@ pub fn openapi_document() -> String {
     let feed = Feed::new(store.clone(), Uuid::nil());
     let appender = Appender::idle();
     let generation = Generation::new(store.clone(), appender.clone(), Uuid::nil(), 0);
-    let push = Push { feed: feed.clone(), connections: TaskTracker::new(), shutdown: CancellationToken::new() };
-    let http =
-        Http { store, feed, generation, appender, metrics: Arc::new(String::new), stopping: CancellationToken::new() };
+    let push = Push {
+        feed: feed.clone(),
+        joins: JoinNotes::new().0,
+        connections: TaskTracker::new(),
+        shutdown: CancellationToken::new(),
+    };
+    let http = Http {
+        store,
+        feed,
+        generation,
+        appender,
+        trail: Trail::idle(),
+        metrics: Arc::new(String::new),
+        stopping: CancellationToken::new(),
+    };
     http::document(&service(http, push))
 }

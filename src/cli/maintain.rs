@@ -56,8 +56,13 @@ pub async fn migrate(args: MigrateArgs) -> anyhow::Result<ExitCode> {
 pub async fn prune(args: PruneArgs) -> anyhow::Result<ExitCode> {
     let database = Database::open(&args.database).await?;
     let pruned = database.store.prune(args.retention.session_ttl, args.retention.history_retention).await;
+    let accesses = database.store.prune_accesses(args.retention.access_retention).await;
     database.close().await;
     let Pruned { expired, archived, dropped, is_elsewhere } = pruned?;
+    let accesses = accesses?;
+    if accesses > 0 {
+        println!("entries of the access trail dropped: {accesses}");
+    }
     if is_elsewhere {
         println!("another process is pruning; nothing was done");
     } else {

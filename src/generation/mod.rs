@@ -28,10 +28,6 @@ pub use workflow::WorkflowState;
 
 /// How long a request may wait for the database.
 const REQUEST_PATIENCE: Duration = Duration::from_secs(10);
-/// How long a cancellation holds the lease it took, should this node die before it is done.
-const CANCEL_LEASE: Duration = Duration::from_secs(5);
-/// Tries at a cancellation whose run is being taken over by yet another node at the same moment.
-const CANCEL_ATTEMPTS_MAX: usize = 5;
 
 /// Why a run was not started.
 #[derive(Debug, thiserror::Error)]
@@ -92,45 +88,31 @@ impl Generation {
     ///
     /// [`StartError`].
     pub async fn start(&self, new: &NewSession, idempotency: Option<&Idempotency>) -> Result<SessionId, StartError> {
-        if self.queue_length().await? >= self.queue_max {
-            // A retry adds nothing to the queue.
-            let first = match idempotency {
-                Some(idempotency) => self.store.find_by_key(new.user_id, idempotency).await?,
-                None => None,
-            };
-            return first.ok_or(StartError::QueueFull);
-        }
-        let session_id = match idempotency {
-            Some(idempotency) => self.store.create_session_once(new, idempotency).await?,
-            None => self.store.create_session(new).await?,
-        };
+        let session_id = self.store.create_run(new, idempotency, self.queue_max).await?.ok_or(StartError::QueueFull)?;
         self.news.notify_one();
         Ok(session_id)
     }
 
-    /// Ends a session for good, on whichever node its run is: takes the lease over, so that the run can no longer append, and
-    /// writes the terminal event. The run hears of it through the feed and drops its model call. Of a cancellation and a
+    /// Ends a session for good, on whichever node its run is: writes the terminal event and with it takes the lease over, so that
+    /// the run can no longer append. The run hears of it through the feed and drops its model call. Of a cancellation and a
     /// completion that race, the one whose terminal event is committed first wins.
     ///
     /// # Errors
     ///
     /// [`CancelError::Ended`] where another end came first.
     pub async fn cancel(&self, session_id: SessionId) -> Result<(), CancelError> {
-        for _ in 0..CANCEL_ATTEMPTS_MAX {
-            let Some(fence) = self.store.seize_run(session_id, self.node, CANCEL_LEASE).await? else {
-                break;
-            };
-            let drafts = vec![Draft::new(EventType::SessionCancelled, "The run was cancelled")];
-            match self.appender.append(session_id, Writer::Run { fence }, drafts, REQUEST_PATIENCE).await {
-                Ok(_) => return Ok(()),
-                Err(AppendError::Fenced | AppendError::Ended) => {}
-                Err(error) => return Err(CancelError::Append(error)),
-            }
+        let drafts = vec![Draft::new(EventType::SessionCancelled, "The run was cancelled")];
+        let error = match self.appender.append(session_id, Writer::Canceller, drafts, REQUEST_PATIENCE).await {
+            Ok(_) => return Ok(()),
+            Err(error) => error,
+        };
+        if !matches!(error, AppendError::NotFound | AppendError::Ended) {
+            return Err(CancelError::Append(error));
         }
         match self.store.find_head(session_id).await? {
             None => Err(CancelError::NotFound),
             Some(head) if head.phase.is_ended() => Err(CancelError::Ended(head.status())),
-            Some(_) => Err(CancelError::Append(AppendError::Fenced)),
+            Some(_) => Err(CancelError::Append(error)),
         }
     }
 }

@@ -37,6 +37,8 @@ pub struct RunOptions {
 
 /// How long an append of a run waits for the database. Beyond it the lease has long run out and another node goes on.
 const APPEND_PATIENCE: Duration = Duration::from_secs(60);
+/// What a run that stops may still take to write down what it has, beyond its grace.
+const LAST_APPEND_MAX: Duration = Duration::from_secs(2);
 const FOLD_PAGE: usize = 500;
 
 pub(super) struct Run {
@@ -61,12 +63,43 @@ enum Interrupted {
     Lost,
 }
 
+impl Interrupted {
+    /// Whether it is none of the run's doing.
+    const fn is_excuse(&self) -> bool {
+        match self {
+            Self::Stopping => true,
+            Self::Read(error) => error.is_transient(),
+            Self::Append(error) => matches!(error, AppendError::Unavailable | AppendError::OutcomeUnknown),
+            Self::Lost => false,
+        }
+    }
+}
+
+/// How an unfinished run is given to other nodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum HandBack {
+    /// The attempt is not held against the run.
+    Excused,
+    Counted,
+}
+
 /// A step that has no result, after all tries.
 struct StepFailure {
     key: StepKey,
+    /// In one word; see [`failed`].
+    cause: &'static str,
     reason: String,
     usage: Usage,
 }
+
+/// The model's answers broke the course rules until no try was left.
+const INVALID_ANSWER: &str = "invalid_answer";
+/// The steps fit their rules, but not each other.
+const INVALID_COURSE: &str = "invalid_course";
+/// Too many nodes have lost the run.
+const INTERRUPTED: &str = "interrupted";
+/// A fault of this service.
+const INTERNAL: &str = "internal";
 
 struct StepDone {
     key: StepKey,
@@ -80,15 +113,15 @@ struct StepDone {
 type Steps = FuturesUnordered<BoxFuture<'static, Result<StepDone, StepFailure>>>;
 
 impl Run {
-    /// Works on the run until its session has ended, its lease is lost, or the node stops. True where the session has not ended
-    /// and the lease may still be ours: it is to be handed back.
+    /// Works on the run until its session has ended, its lease is lost, or the node stops. What it returns says how the lease,
+    /// which may still be ours then, is to be handed back.
     pub(super) async fn carry_out(
         self,
         captures: &Captures,
         stop: &CancellationToken,
         grace: Duration,
         lost: &CancellationToken,
-    ) -> bool {
+    ) -> Option<HandBack> {
         let session_id = self.claim.session_id;
         let capture = captures.begin(session_id);
         let span = tracing::info_span!(parent: None, "run", session.id = %session_id);
@@ -100,19 +133,24 @@ impl Run {
             result = work => result,
             () = ended_elsewhere => Err(Interrupted::Lost),
             () = lost.cancelled() => Err(Interrupted::Lost),
+            // Also where it waits for a database that does not answer.
+            () = async {
+                stop.cancelled().await;
+                tokio::time::sleep(grace + LAST_APPEND_MAX).await;
+            } => Err(Interrupted::Stopping),
         };
         match result {
-            Ok(()) => false,
+            Ok(()) => None,
             Err(
                 Interrupted::Lost
                 | Interrupted::Append(AppendError::Fenced | AppendError::Ended | AppendError::NotFound),
             ) => {
                 tracing::info!(session.id = %session_id, "the run has ended or goes on elsewhere");
-                false
+                None
             }
             Err(reason @ (Interrupted::Stopping | Interrupted::Read(_) | Interrupted::Append(_))) => {
                 tracing::warn!(session.id = %session_id, %reason, "a run is handed back unfinished");
-                true
+                Some(if reason.is_excuse() { HandBack::Excused } else { HandBack::Counted })
             }
         }
     }
@@ -147,11 +185,11 @@ impl Run {
     /// Says in the log that this node works on the run. False where too many have tried: then the run has failed.
     async fn take_up(&self, state: &mut WorkflowState, capture: &Capture) -> Result<bool, Interrupted> {
         let attempt = state.attempts + 1;
+        let interruptions = state.attempts.saturating_sub(self.claim.handed_back);
         state.attempts = attempt;
-        if attempt > self.options.attempts_max {
-            let error = format!("the run was interrupted {} times and is given up", attempt - 1);
-            let failed = Draft::new(EventType::SessionFailed, "The run failed").with_data(&json!({"error": error}));
-            self.append(capture, vec![failed]).await?;
+        if interruptions >= self.options.attempts_max {
+            let error = format!("the run was interrupted {interruptions} times and is given up");
+            self.append(capture, vec![failed(&error, INTERRUPTED, None, Usage::default())]).await?;
             return Ok(false);
         }
         let draft = if state.is_started {
@@ -238,7 +276,8 @@ impl Run {
             let course = match state.course(course_id) {
                 Some(Ok(course)) => course,
                 Some(Err(violations)) => {
-                    return self.fail_with(capture, &violations.to_string(), Usage::default()).await;
+                    let failure = failed(&violations.to_string(), INVALID_COURSE, None, Usage::default());
+                    return self.fail_with(capture, &violations.to_string(), failure).await;
                 }
                 None => return Err(Interrupted::Stopping),
             };
@@ -264,17 +303,14 @@ impl Run {
 
     async fn fail(&self, failure: &StepFailure, capture: &Capture) -> Result<(), Interrupted> {
         let error = format!("{}: {}", failure.key, failure.reason);
-        self.fail_with(capture, &error, failure.usage).await
+        let ending = failed(&error, failure.cause, Some(failure.key), failure.usage);
+        self.fail_with(capture, &error, ending).await
     }
 
-    async fn fail_with(&self, capture: &Capture, error: &str, usage: Usage) -> Result<(), Interrupted> {
+    async fn fail_with(&self, capture: &Capture, error: &str, ending: Draft) -> Result<(), Interrupted> {
         // For the operator; outside of the run's span, since its own log says it below.
         tracing::warn!(parent: None, session.id = %self.claim.session_id, "a run failed: {error}");
-        let drafts = vec![
-            Draft::new(EventType::Error, error),
-            Draft::new(EventType::SessionFailed, "The run failed").with_data(&json!({"error": error, "usage": usage})),
-        ];
-        self.append(capture, drafts).await
+        self.append(capture, vec![Draft::new(EventType::Error, error), ending]).await
     }
 
     /// Appends what was logged since the last time, then the drafts.
@@ -318,10 +354,15 @@ fn begins(state: &WorkflowState, key: StepKey) -> Draft {
     }))
 }
 
+/// The terminal event of a failed run: the failure in words for people, and its cause and place for those who count.
+fn failed(error: &str, cause: &'static str, key: Option<StepKey>, usage: Usage) -> Draft {
+    let (part, lesson) = (key.and_then(StepKey::part), key.and_then(StepKey::lesson));
+    Draft::new(EventType::SessionFailed, "The run failed").with_data(&json!({
+        "error": error, "usage": usage, "cause": cause, "step": key.map(StepKey::name), "part": part, "lesson": lesson,
+    }))
+}
+
 fn succeeded(state: &WorkflowState, done: StepDone) -> Draft {
-    metrics::counter!("coursestream_model_tokens_total", "kind" => "prompt").increment(done.usage.prompt_tokens);
-    metrics::counter!("coursestream_model_tokens_total", "kind" => "completion")
-        .increment(done.usage.completion_tokens);
     let progress = state.progress();
     let data = StepData {
         step: done.key.name().to_owned(),
@@ -330,6 +371,7 @@ fn succeeded(state: &WorkflowState, done: StepDone) -> Draft {
         result: done.result.to_json(),
         usage: done.usage,
         model: done.model,
+        attempt: state.attempts,
         tries: done.tries,
         duration_ms: done.duration_ms,
         done: progress.done,
@@ -349,8 +391,28 @@ fn reword(error: &ProviderError) -> String {
     }
 }
 
-fn count_call(outcome: &'static str) {
-    metrics::counter!("coursestream_model_calls_total", "outcome" => outcome).increment(1);
+/// A model call, counted by how it ended. One that is dropped on its way was cancelled.
+struct Call {
+    outcome: &'static str,
+}
+
+impl Call {
+    const fn begin() -> Self {
+        Self { outcome: "cancelled" }
+    }
+
+    /// It was answered, or given up, and cost so much.
+    fn end(&mut self, outcome: &'static str, usage: Usage) {
+        self.outcome = outcome;
+        metrics::counter!("coursestream_model_tokens_total", "kind" => "prompt").increment(usage.prompt_tokens);
+        metrics::counter!("coursestream_model_tokens_total", "kind" => "completion").increment(usage.completion_tokens);
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        metrics::counter!("coursestream_model_calls_total", "outcome" => self.outcome).increment(1);
+    }
 }
 
 /// One step's question.
@@ -369,46 +431,48 @@ impl Ask {
         let mut correction: Option<String> = None;
         for try_number in 1..=tries_max {
             let Some(request) = self.request(correction.as_deref()) else {
-                return Err(StepFailure { key, reason: "its place in the course is missing".to_owned(), usage });
+                let reason = "its place in the course is missing".to_owned();
+                return Err(StepFailure { key, cause: INTERNAL, reason, usage });
             };
-            let (wrong, is_final) = match provider.answer(&request).await {
+            let mut call = Call::begin();
+            let (wrong, cause, is_final) = match provider.answer(&request).await {
                 Ok(answer) => {
                     usage += answer.usage;
                     match read_answer(key, &answer.json) {
                         Ok(result) => {
-                            count_call("valid");
+                            call.end("valid", answer.usage);
                             let duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
                             let model = answer.model;
                             return Ok(StepDone { key, result, model, usage, tries: try_number, duration_ms });
                         }
                         Err(wrong) => {
-                            count_call("invalid");
+                            call.end("invalid", answer.usage);
                             correction = Some(wrong.clone());
-                            (wrong, false)
+                            (wrong, INVALID_ANSWER, false)
                         }
                     }
                 }
                 Err(error) => {
-                    count_call("failed");
+                    call.end("failed", error.usage());
                     usage += error.usage();
                     // What was wrong with an earlier answer is not what was wrong with this one.
                     correction = Some(reword(&error));
-                    (error.to_string(), !error.is_worth_rewording())
+                    (error.to_string(), error.cause(), !error.is_worth_rewording())
                 }
             };
             if is_final {
-                return Err(StepFailure { key, reason: wrong, usage });
+                return Err(StepFailure { key, cause, reason: wrong, usage });
             }
             if try_number == tries_max {
                 let reason = format!("the model gave no usable answer in {tries_max} tries; the last: {wrong}");
-                return Err(StepFailure { key, reason, usage });
+                return Err(StepFailure { key, cause, reason, usage });
             }
             tracing::warn!(
                 "{key}: the answer is not usable ({wrong}); asking again, try {} of {tries_max}",
                 try_number + 1
             );
         }
-        Err(StepFailure { key, reason: "no tries are allowed".to_owned(), usage })
+        Err(StepFailure { key, cause: INTERNAL, reason: "no tries are allowed".to_owned(), usage })
     }
 
     fn request(&self, correction: Option<&str>) -> Option<Request> {

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::{
     Captures, Generation,
-    run::{Run, RunOptions},
+    run::{HandBack, Run, RunOptions},
 };
 use crate::{
     feed::Feed,
@@ -33,6 +33,11 @@ pub struct RunnerOptions {
 
 /// How often queued runs and those of dead nodes are looked for.
 const CLAIM_EVERY: Duration = Duration::from_secs(1);
+/// Tries at a lease whose row is locked, and the pause between them.
+const RENEWALS_MAX: usize = 20;
+const RENEWAL_PAUSE: Duration = Duration::from_millis(50);
+/// How long a node that stops waits for a lease to be handed back.
+const RELEASE_MAX: Duration = Duration::from_secs(2);
 
 /// The runs of this node.
 pub struct Runner {
@@ -130,10 +135,16 @@ impl Runner {
         let (stop, grace) = (stop.clone(), self.options.grace);
         runs.spawn(async move {
             let holding = Holding { held, lease };
-            let is_unfinished = run.carry_out(&captures, &stop, grace, &lost).await;
+            let hand_back = run.carry_out(&captures, &stop, grace, &lost).await;
             drop(holding);
-            if is_unfinished && let Err(error) = store.release_run(lease).await {
-                tracing::warn!(session.id = %lease.session_id, %error, "a lease could not be handed back; it will run out");
+            let Some(hand_back) = hand_back else { return };
+            let released = store.release_run(lease, hand_back == HandBack::Excused);
+            match tokio::time::timeout(RELEASE_MAX, released).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => {
+                    tracing::warn!(session.id = %lease.session_id, %error, "a lease could not be handed back; it will run out");
+                }
+                Err(_) => tracing::warn!(session.id = %lease.session_id, "a lease could not be handed back; it will run out"),
             }
         });
     }
@@ -153,20 +164,36 @@ async fn renew(generation: Generation, held: Held, ttl: Duration, stop: Cancella
             () = stop.cancelled() => return,
             () = tokio::time::sleep(ttl / 3) => {}
         }
-        let leases: Vec<Renewal> = held.with(|held| held.keys().copied().collect());
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = renew_all(&generation, &held, ttl) => {}
+        }
+    }
+}
+
+/// A row that is locked at the moment, as every append locks it, is tried again a few times.
+async fn renew_all(generation: &Generation, held: &Held, ttl: Duration) {
+    let mut leases: Vec<Renewal> = held.with(|held| held.keys().copied().collect());
+    for _ in 0..RENEWALS_MAX {
         if leases.is_empty() {
-            continue;
+            return;
         }
-        match generation.store.renew_leases(generation.node, &leases, ttl).await {
-            Ok(kept) => held.with(|held| {
-                for lease in leases.iter().filter(|lease| !kept.contains(lease)) {
-                    if let Some(lost) = held.get(lease) {
-                        lost.cancel();
-                    }
+        let kept = match generation.store.renew_leases(generation.node, &leases, ttl).await {
+            Ok(kept) => kept,
+            Err(error) => {
+                tracing::warn!(%error, "leases could not be renewed");
+                return;
+            }
+        };
+        held.with(|held| {
+            for lease in leases.iter().filter(|lease| !kept.iter().any(|(kept, _)| kept == *lease)) {
+                if let Some(lost) = held.get(lease) {
+                    lost.cancel();
                 }
-            }),
-            Err(error) => tracing::warn!(%error, "leases could not be renewed"),
-        }
+            }
+        });
+        leases = kept.into_iter().filter(|(_, is_renewed)| !is_renewed).map(|(lease, _)| lease).collect();
+        tokio::time::sleep(RENEWAL_PAUSE).await;
     }
 }
 

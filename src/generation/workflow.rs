@@ -81,6 +81,9 @@ pub struct StepData {
     pub usage: Usage,
     #[serde(default)]
     pub model: String,
+    /// Which of the nodes that have worked on the run did the step, from 1; 0 in logs of older versions.
+    #[serde(default)]
+    pub attempt: u32,
     /// How often the model was asked until its answer was valid.
     #[serde(default)]
     pub tries: u32,
@@ -304,9 +307,9 @@ impl StepResult {
     #[must_use]
     pub fn headline(&self, key: StepKey) -> String {
         match self {
-            Self::Structure(outline) => format!("“{}”: {} parts", outline.title, outline.parts.len()),
+            Self::Structure(outline) => format!("“{}”: {}", outline.title, counted(outline.parts.len(), "part")),
             Self::Lessons(list) => {
-                format!("Part {} has {} lessons", key.part().unwrap_or(0), list.lessons.len())
+                format!("Part {} has {}", key.part().unwrap_or(0), counted(list.lessons.len(), "lesson"))
             }
             Self::Content(content) => format!(
                 "Lesson {}.{} “{}” is written",
@@ -316,4 +319,9 @@ impl StepResult {
             ),
         }
     }
+}
+
+/// `1 part`, `3 parts`.
+fn counted(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }

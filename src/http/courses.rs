@@ -2,16 +2,23 @@
 
 use chrono::{DateTime, Utc};
 use poem_openapi::{
-    ApiResponse, Object, OpenApi,
+    Object, OpenApi,
     param::{Path, Query},
-    payload::Json,
+    types::ToJSON,
 };
 use uuid::Uuid;
 
-use super::{Http, errors, raw::Raw, timestamp};
+use super::{
+    Http, errors,
+    example::{self, example},
+    paging::{self, Cursor},
+    reply::Reply,
+    timestamp,
+};
 use crate::{
-    store::CourseSummary,
-    wire::{ErrorCode, Problem, Tag},
+    refused,
+    store::{CoursePlace, CourseSummary},
+    wire::{ErrorCode, IdParam, Problem, Tag},
 };
 
 const LIST_LIMIT_DEFAULT: u64 = 50;
@@ -22,7 +29,7 @@ pub(super) struct CoursesApi {
 
 /// A course in a list.
 #[derive(Object)]
-#[oai(rename_all = "camelCase")]
+#[oai(example, rename_all = "camelCase")]
 struct ListedCourse {
     course_id: Uuid,
     /// The session whose run wrote it.
@@ -38,7 +45,7 @@ struct ListedCourse {
 
 /// Some courses, newest first.
 #[derive(Object)]
-#[oai(rename_all = "camelCase", skip_serializing_if_is_none)]
+#[oai(example, rename_all = "camelCase", skip_serializing_if_is_none)]
 struct CoursesPage {
     items: Vec<ListedCourse>,
     /// Give it as `cursor` to go on; absent at the end.
@@ -47,6 +54,7 @@ struct CoursesPage {
 
 /// A course with everything in it.
 #[derive(Object)]
+#[oai(example)]
 struct Course {
     id: Uuid,
     title: String,
@@ -111,72 +119,90 @@ struct AnswerOption {
     is_correct: bool,
 }
 
-#[derive(ApiResponse)]
-enum ListAnswer {
-    /// The courses.
-    #[oai(status = 200)]
-    Found(Json<CoursesPage>),
-    /// A parameter is not valid.
-    #[oai(status = 400, content_type = "application/problem+json")]
-    BadRequest(Json<Problem>),
-    /// The server could not answer.
-    #[oai(status = 500, content_type = "application/problem+json")]
-    Internal(Json<Problem>),
-    /// The database is away.
-    #[oai(status = 503, content_type = "application/problem+json")]
-    Unavailable(Json<Problem>),
-}
+example!(ListedCourse {
+    "courseId": example::COURSE,
+    "sessionId": example::SESSION,
+    "userId": example::USER,
+    "title": "Rust ownership",
+    "description": "Who owns a value, who borrows it, and for how long.",
+    "parts": 3,
+    "lessons": 9,
+    "createdAt": "2026-01-31T12:01:07.456Z",
+});
 
-#[derive(ApiResponse)]
-enum CourseAnswer {
-    /// The course.
-    #[oai(status = 200)]
-    Found(Raw<Course>),
-    /// There is no such course.
-    #[oai(status = 404, content_type = "application/problem+json")]
-    NotFound(Json<Problem>),
-    /// The server could not answer.
-    #[oai(status = 500, content_type = "application/problem+json")]
-    Internal(Json<Problem>),
-    /// The database is away.
-    #[oai(status = 503, content_type = "application/problem+json")]
-    Unavailable(Json<Problem>),
+example!(CoursesPage {
+    "items": [ListedCourse::example().to_json()],
+    "nextCursor": "AAY3xa2sAAABmfeibB57OpxVLx1Oint7",
+});
+
+example!(Course {
+    "id": example::COURSE,
+    "title": "Rust ownership",
+    "description": "Who owns a value, who borrows it, and for how long.",
+    "target_audience": "Programmers who know another language",
+    "prerequisites": ["Functions and variables"],
+    "total_duration": "40 minutes",
+    "parts": [{
+        "part_number": 1,
+        "title": "Owners",
+        "description": "Every value has one owner.",
+        "learning_goals": ["Tell who owns a value"],
+        "lessons": [{
+            "lesson_number": 1,
+            "title": "Moves",
+            "description": "Assignment moves a value.",
+            "content": {
+                "title": "Moves",
+                "learning_objectives": ["See where a value moves"],
+                "content": "A value that is assigned to another name moves there.",
+                "key_concepts": ["move"],
+                "examples": ["let b = a;"],
+                "exercises": ["Find the move that the compiler complains of."],
+                "estimated_duration": "40 minutes",
+                "quiz": {"questions": [example_question(), example_question(), example_question()]},
+            },
+        }],
+    }],
+});
+
+fn example_question() -> serde_json::Value {
+    serde_json::json!({
+        "question": "How many owners has a value?",
+        "options": [
+            {"option": "A", "text": "None", "is_correct": false},
+            {"option": "B", "text": "One", "is_correct": true},
+            {"option": "C", "text": "Two", "is_correct": false},
+            {"option": "D", "text": "Any number", "is_correct": false},
+        ],
+        "explanation": "One at a time: when it goes out of scope, the value is dropped.",
+    })
 }
 
 #[OpenApi(prefix_path = "/api/v1/courses", tag = "Tag::Courses")]
 impl CoursesApi {
     /// Saved courses, newest first
+    ///
+    /// As the history of sessions: what is saved while somebody turns the pages stands before the first of them.
     #[oai(path = "/", method = "get", operation_id = "listCourses")]
     async fn list(
         &self,
         /// Only this user's.
+        #[oai(example = "example::user")]
         user_id: Query<Option<Uuid>>,
         /// At most so many.
         #[oai(default = "list_limit_default", validator(minimum(value = "1"), maximum(value = "200")))]
         limit: Query<u64>,
         /// `nextCursor` of the page before.
-        cursor: Query<Option<String>>,
-    ) -> ListAnswer {
-        let before = match cursor.0.map(|text| Uuid::try_parse(&text)).transpose() {
-            Ok(before) => before,
-            Err(_) => {
-                let detail = "cursor: must be the nextCursor of an earlier page";
-                return ListAnswer::BadRequest(Json(Problem::new(ErrorCode::BadRequest, detail)));
-            }
-        };
+        cursor: Query<Option<Cursor>>,
+    ) -> Result<Reply<CoursesPage>, refused![BadRequest]> {
+        let before = cursor.0.map(|cursor| CoursePlace { created_at: cursor.moment(), id: cursor.id });
         let limit = usize::try_from(limit.0).unwrap_or(1);
-        match self.http.store.list_courses(user_id.0, before, limit).await {
-            Ok(courses) => {
-                let next_cursor =
-                    if courses.len() < limit { None } else { courses.last().map(|c| c.course_id.to_string()) };
-                let items = courses.into_iter().map(ListedCourse::from).collect();
-                ListAnswer::Found(Json(CoursesPage { items, next_cursor }))
-            }
-            Err(error) => match errors::store(&error) {
-                problem if problem.status == 503 => ListAnswer::Unavailable(Json(problem)),
-                problem => ListAnswer::Internal(Json(problem)),
-            },
-        }
+        let found = self.http.store.list_courses(user_id.0, before, limit + 1).await.map_err(errors::store)?;
+        let (found, next_cursor) = paging::cut(found, limit, |course| Cursor {
+            micros: course.created_at.timestamp_micros(),
+            id: course.course_id,
+        });
+        Ok(Reply::new(&CoursesPage { items: found.into_iter().map(ListedCourse::from).collect(), next_cursor }))
     }
 
     /// One course with its parts, lessons, content and quizzes
@@ -184,20 +210,13 @@ impl CoursesApi {
     async fn course(
         &self,
         /// The course.
-        id: Path<String>,
-    ) -> CourseAnswer {
-        let not_found = || CourseAnswer::NotFound(Json(Problem::new(ErrorCode::NotFound, "there is no such course")));
-        let Ok(course_id) = Uuid::try_parse(&id.0) else { return not_found() };
-        match self.http.store.find_course(course_id).await {
-            Ok(Some(course)) => {
-                CourseAnswer::Found(Raw::new(serde_json::to_string(&course).expect("courses serialise")))
-            }
-            Ok(None) => not_found(),
-            Err(error) => match errors::store(&error) {
-                problem if problem.status == 503 => CourseAnswer::Unavailable(Json(problem)),
-                problem => CourseAnswer::Internal(Json(problem)),
-            },
-        }
+        id: Path<IdParam>,
+    ) -> Result<Reply<Course>, refused![NotFound]> {
+        let not_found = || Problem::new(ErrorCode::NotFound, "there is no such course");
+        let course_id = id.uuid().ok_or_else(not_found)?;
+        let course = self.http.store.find_course(course_id).await.map_err(errors::store)?;
+        let course = course.ok_or_else(not_found)?;
+        Ok(Reply::raw(serde_json::to_string(&course).expect("courses serialise")))
     }
 }
 

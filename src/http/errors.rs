@@ -7,12 +7,11 @@ use std::{borrow::Cow, sync::Arc};
 
 use poem::{Endpoint, Error, IntoResponse, Request, Response, error::CorsError, http::StatusCode};
 use poem_openapi::error::{ContentTypeError, ParseParamError};
-use serde_json::json;
 
+use super::generation::AsFailure;
 use crate::{
-    feed::JoinError,
     store::{AppendError, StoreError},
-    wire::{ErrorCode, Problem},
+    wire::{AsProblem, ErrorCode, Form, Problem},
 };
 
 /// Paths whose clients expect `{"success":false,"error":…}`.
@@ -25,25 +24,20 @@ pub(super) async fn unify<E: Endpoint>(next: Arc<E>, request: Request) -> poem::
         Ok(response) => Ok(response.into_response()),
         // A refusal that an endpoint has formed.
         Err(error) if error.is_from_response() => Ok(error.into_response()),
-        Err(error) => Ok(form(&error, is_drop_in)),
+        Err(error) => {
+            let problem = problem(&error);
+            Ok(if is_drop_in { AsFailure::respond(&problem) } else { AsProblem::respond(&problem) })
+        }
     }
 }
 
-fn form(error: &Error, is_drop_in: bool) -> Response {
+fn problem(error: &Error) -> Problem {
     let status = error.status();
-    let code = code_of(status);
     if status.is_server_error() {
         tracing::error!(%error, "a request failed");
     }
     let detail = if status.is_server_error() { Cow::from("the server could not answer") } else { detail(error) };
-    let body = if is_drop_in {
-        json!({"success": false, "error": detail})
-    } else {
-        let problem = Problem { status: status.as_u16(), ..Problem::new(code, detail) };
-        serde_json::to_value(problem).unwrap_or_default()
-    };
-    let content_type = if is_drop_in { "application/json; charset=utf-8" } else { "application/problem+json" };
-    Response::builder().status(status).content_type(content_type).body(body.to_string())
+    Problem { status: status.as_u16(), ..Problem::new(code_of(status), detail) }
 }
 
 fn code_of(status: StatusCode) -> ErrorCode {
@@ -92,11 +86,16 @@ fn rule(reason: &str) -> Cow<'static, str> {
     if reason.contains("expects an input value") {
         return "is required".into();
     }
+    // Types of our own name their rule.
+    if let Some((_, rule)) = reason.split_once(": ").filter(|(_, rest)| rest.starts_with("must ")) {
+        return rule.split(" (occurred while parsing").next().unwrap_or_default().to_owned().into();
+    }
     let kinds = [
         (r#"failed to parse "integer"#, "must be a whole number from 0"),
-        (r#"failed to parse "string(uuid)"#, "must be a UUID"),
-        (r#"failed to parse "string(date-time)"#, "must be a time such as 2026-01-31T12:00:00Z"),
+        (r#"failed to parse "string_uuid"#, "must be a UUID"),
+        (r#"failed to parse "string_date-time"#, "must be a time such as 2026-01-31T12:00:00Z"),
         (r#"failed to parse "boolean"#, "must be true or false"),
+        (r#"failed to parse "string_ip"#, "must be an IP address"),
         (r#"failed to parse "ExportFormat"#, "must be ndjson or csv"),
     ];
     let known = kinds.into_iter().find(|(start, _)| reason.starts_with(start));
@@ -104,7 +103,7 @@ fn rule(reason: &str) -> Cow<'static, str> {
 }
 
 /// What the database's absence looks like from outside; the cause is logged here, once.
-pub(super) fn store(error: &StoreError) -> Problem {
+pub(super) fn store(error: StoreError) -> Problem {
     if error.is_transient() {
         tracing::warn!(%error, "a request found no database");
         Problem::new(ErrorCode::Unavailable, "the database cannot be reached at the moment")
@@ -114,7 +113,7 @@ pub(super) fn store(error: &StoreError) -> Problem {
     }
 }
 
-pub(super) fn append(error: &AppendError) -> Problem {
+pub(super) fn append(error: AppendError) -> Problem {
     let code = match error {
         AppendError::NotFound => ErrorCode::SessionNotFound,
         AppendError::Ended | AppendError::Duplicate => ErrorCode::SessionEnded,
@@ -122,9 +121,4 @@ pub(super) fn append(error: &AppendError) -> Problem {
         AppendError::Rejected(_) => ErrorCode::Internal,
     };
     Problem::new(code, error.to_string())
-}
-
-/// A session that is not there, in the words of every endpoint.
-pub(super) fn no_session() -> Problem {
-    Problem::new(ErrorCode::SessionNotFound, JoinError::NotFound.to_string())
 }

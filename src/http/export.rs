@@ -6,19 +6,19 @@ use bytes::Bytes;
 use futures_util::{Stream, stream};
 use poem::{Body, IntoResponse, Response, http::header};
 use poem_openapi::{
-    ApiResponse, Enum, OpenApi,
+    ApiResponse, OpenApi,
     param::{Path, Query},
-    payload::Json,
     registry::{MetaHeader, MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry},
     types::Type,
 };
 
-use super::{Http, errors};
+use super::{Http, errors, example, vocabulary::ExportFormat};
 use crate::{
-    event::{Event, Offset, SessionId},
+    event::{Draft, Event, EventType, Offset, SessionId},
     feed::JoinError,
+    refused,
     store::{Store, StoreError},
-    wire::{ErrorCode, ExportForm, Problem, Tag},
+    wire::{ErrorCode, ExportForm, IdParam, OffsetParam, Problem, Tag},
 };
 
 /// Events that are read and sent at a time.
@@ -28,51 +28,6 @@ pub(crate) const LAST_OFFSET: &str = "coursestream-last-offset";
 
 pub(super) struct ExportApi {
     pub(super) http: Http,
-}
-
-/// The form of an export.
-#[derive(Clone, Copy, Enum)]
-#[oai(rename_all = "lowercase")]
-enum ExportFormat {
-    Ndjson,
-    Csv,
-}
-
-impl From<ExportFormat> for ExportForm {
-    fn from(format: ExportFormat) -> Self {
-        match format {
-            ExportFormat::Ndjson => Self::Ndjson,
-            ExportFormat::Csv => Self::Csv,
-        }
-    }
-}
-
-#[derive(ApiResponse)]
-enum ExportRefusal {
-    /// A parameter is not valid, or `after` is beyond the end of the log.
-    #[oai(status = 400, content_type = "application/problem+json")]
-    BadRequest(Json<Problem>),
-    /// There is no such session.
-    #[oai(status = 404, content_type = "application/problem+json")]
-    NotFound(Json<Problem>),
-    /// The server could not answer.
-    #[oai(status = 500, content_type = "application/problem+json")]
-    Internal(Json<Problem>),
-    /// The database is away.
-    #[oai(status = 503, content_type = "application/problem+json")]
-    Unavailable(Json<Problem>),
-}
-
-impl From<Problem> for ExportRefusal {
-    fn from(problem: Problem) -> Self {
-        let refusal = match problem.status {
-            400 => Self::BadRequest,
-            404 => Self::NotFound,
-            503 => Self::Unavailable,
-            _ => Self::Internal,
-        };
-        refusal(Json(problem))
-    }
 }
 
 #[OpenApi(prefix_path = "/api/v1/sessions", tag = "Tag::Audit")]
@@ -92,19 +47,19 @@ impl ExportApi {
     async fn export(
         &self,
         /// The session.
-        id: Path<String>,
+        id: Path<IdParam>,
         /// The form.
         #[oai(default = "format_default")]
         format: Query<ExportFormat>,
         /// Events behind this offset; 0 for the start.
-        #[oai(default, validator(maximum(value = "9223372036854775807")))]
-        after: Query<u64>,
-    ) -> Result<Download, ExportRefusal> {
-        let session_id: SessionId = id.0.parse().map_err(|_| errors::no_session())?;
-        let (form, after) = (ExportForm::from(format.0), Offset::new(after.0));
+        #[oai(default)]
+        after: Query<OffsetParam>,
+    ) -> Result<Download, refused![BadRequest, OffsetAhead, SessionNotFound]> {
+        let session_id = id.session()?;
+        let (form, OffsetParam(after)) = (ExportForm::from(format.0), after.0);
         let store = &self.http.store;
-        let head = store.find_head(session_id).await.map_err(|error| errors::store(&error))?;
-        let last = head.ok_or_else(errors::no_session)?.last_offset;
+        let head = store.find_head(session_id).await.map_err(errors::store)?;
+        let last = head.ok_or_else(Problem::no_session)?.last_offset;
         if after > last {
             let ahead = JoinError::OffsetAhead { asked: after, last }.to_string();
             let detail = ahead.replacen("lastSeenOffset", "after", 1);
@@ -112,7 +67,7 @@ impl ExportApi {
         }
         let mut pages = Pages { store: store.clone(), session_id, cursor: after, last, is_over: false };
         // The first page here: what fails now is still a problem and not a broken body.
-        let first = pages.next().await.map_err(|error| errors::store(&error))?.unwrap_or_default();
+        let first = pages.next().await.map_err(errors::store)?.unwrap_or_default();
         let mut start = if after == Offset::ZERO { form.head() } else { Vec::new() };
         start.extend(form.render(&first));
         let body = Body::from_bytes_stream(body(pages, start.into(), form));
@@ -122,6 +77,15 @@ impl ExportApi {
 
 fn format_default() -> ExportFormat {
     ExportFormat::Ndjson
+}
+
+fn example_event() -> Event {
+    let message = "Checking what is asked for".to_owned();
+    Draft { kind: EventType::Log, message, data: None }.commit(
+        SessionId::from_uuid(example::session().unwrap_or_default()),
+        Offset::new(2),
+        example::moment().unwrap_or_default(),
+    )
 }
 
 /// Reads the log on, as fast as its reader takes it.
@@ -202,9 +166,13 @@ impl IntoResponse for Download {
 
 impl ApiResponse for Download {
     fn meta() -> MetaResponses {
-        let media = |form: ExportForm| MetaMediaType {
-            content_type: form.content_type(),
-            schema: MetaSchemaRef::Inline(Box::new(MetaSchema::new("string"))),
+        let media = |form: ExportForm| {
+            let example = [form.head(), form.render(&[example_event()])].concat();
+            let example = Some(String::from_utf8_lossy(&example).into());
+            MetaMediaType {
+                content_type: form.content_type(),
+                schema: MetaSchemaRef::Inline(Box::new(MetaSchema { example, ..MetaSchema::new("string") })),
+            }
         };
         let header = |name: &str, description: &str, schema| MetaHeader {
             name: name.to_owned(),

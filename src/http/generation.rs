@@ -1,28 +1,35 @@
 //! The drop-in endpoints: paths and bodies that existing clients use.
 
 use poem_openapi::{
-    ApiResponse, Object, OpenApi,
+    Object, OpenApi,
     param::{Header, Path},
-    payload::Json,
+    registry::{MetaSchema, MetaSchemaRef, Registry},
+    types::{ParseError, ParseFromParameter, ParseResult, ToJSON, Type},
 };
 use serde::Deserialize;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::{Http, errors, strict::Strict};
+use super::{
+    Http, errors,
+    example::{self, example},
+    reply::Reply,
+    strict::Strict,
+    vocabulary::SessionStatus,
+};
 use crate::{
-    event::SessionId,
     generation::{CancelError, StartError},
+    projection::Status,
+    refused,
     store::{Idempotency, IdempotencyError, NewSession, SessionHead},
-    wire::{Problem, Tag},
+    wire::{ErrorCode, Form, IdParam, Problem, Tag, param_type},
 };
 
 const TOPIC_CHARACTERS_MAX: usize = 500;
 const KEY_BYTES_MAX: usize = 255;
 /// Sessions that one list shows.
 const LIST_MAX: usize = 10_000;
-/// What a client waits, in seconds, before it tries a full queue again.
-const RETRY_AFTER_SECONDS: u32 = 5;
 
 pub(super) struct GenerationApi {
     pub(super) http: Http,
@@ -33,6 +40,7 @@ pub(super) struct GenerationApi {
 #[oai(example)]
 struct GenerateRequest {
     /// 1 to 500 characters after trimming.
+    #[oai(validator(max_length = 500, pattern = r"^[^\x00]*[^\s\x00][^\x00]*$"))]
     course_topic: String,
     /// Let the model search the web.
     #[serde(default)]
@@ -42,35 +50,28 @@ struct GenerateRequest {
     user_id: Uuid,
 }
 
-impl poem_openapi::types::Example for GenerateRequest {
-    fn example() -> Self {
-        Self {
-            course_topic: "Rust ownership".to_owned(),
-            search_web: false,
-            user_id: Uuid::from_u128(0x1111_1111_1111_4111_8111_1111_1111_1111),
-        }
-    }
-}
-
+/// The run is queued; follow its session.
 #[derive(Object)]
-#[oai(rename_all = "camelCase")]
+#[oai(example, rename_all = "camelCase")]
 struct Started {
     success: bool,
-    session_id: String,
+    session_id: Uuid,
     message: String,
 }
 
+/// Where the session stands.
 #[derive(Object)]
-#[oai(rename_all = "camelCase")]
+#[oai(example, rename_all = "camelCase")]
 struct StatusOfOne {
     success: bool,
-    session_id: String,
-    /// `queued`, `running`, `completed`, `failed`, `cancelled` or `expired`.
-    status: String,
+    session_id: Uuid,
+    status: SessionStatus,
     last_offset: u64,
 }
 
+/// The sessions that are not expired, newest first.
 #[derive(Object)]
+#[oai(example)]
 struct StatusOfAll {
     success: bool,
     sessions: Vec<ListedSession>,
@@ -79,106 +80,74 @@ struct StatusOfAll {
 #[derive(Object)]
 #[oai(rename_all = "camelCase")]
 struct ListedSession {
-    session_id: String,
-    status: String,
+    session_id: Uuid,
+    status: SessionStatus,
 }
 
+/// The run is cancelled.
 #[derive(Object)]
-#[oai(rename_all = "camelCase")]
+#[oai(example, rename_all = "camelCase")]
 struct Cancelled {
     success: bool,
-    session_id: String,
-    status: String,
+    session_id: Uuid,
+    status: SessionStatus,
 }
 
 /// An error as existing clients expect it.
 #[derive(Object)]
+#[oai(example)]
 struct Failure {
     success: bool,
     error: String,
 }
 
-fn failure(error: impl Into<String>) -> Json<Failure> {
-    Json(Failure { success: false, error: error.into() })
+example!(GenerateRequest { "course_topic": "Rust ownership", "search_web": false, "user_id": example::USER });
+example!(Started { "success": true, "sessionId": example::SESSION, "message": "Course generation started" });
+example!(StatusOfOne { "success": true, "sessionId": example::SESSION, "status": "running", "lastOffset": 17 });
+example!(StatusOfAll { "success": true, "sessions": [{"sessionId": example::SESSION, "status": "running"}] });
+example!(Cancelled { "success": true, "sessionId": example::SESSION, "status": "cancelled" });
+example!(Failure { "success": false, "error": "Session not found" });
+
+/// `{"success":false,"error":…}`: how existing clients expect an error.
+pub(super) struct AsFailure;
+
+impl Form for AsFailure {
+    const CONTENT_TYPE: &'static str = "application/json; charset=utf-8";
+
+    fn body(problem: &Problem) -> Value {
+        Failure { success: false, error: problem.detail.clone() }.to_json().unwrap_or_default()
+    }
+
+    fn schema(_: &[ErrorCode]) -> MetaSchemaRef {
+        Failure::schema_ref()
+    }
+
+    fn register(registry: &mut Registry, _: &[ErrorCode]) {
+        Failure::register(registry);
+    }
 }
 
-#[derive(ApiResponse)]
-enum StartAnswer {
-    /// The run is queued; follow its session.
-    #[oai(status = 200)]
-    Started(Json<Started>),
-    /// The body is not valid.
-    #[oai(status = 400)]
-    BadRequest(Json<Failure>),
-    /// The Idempotency-Key was used before with another request.
-    #[oai(status = 422)]
-    KeyReused(Json<Failure>),
-    /// Too many runs are waiting, or the database is away. Try again after `Retry-After` seconds.
-    #[oai(status = 503)]
-    Unavailable(Json<Failure>, #[oai(header = "Retry-After")] u32),
-    /// The server could not answer.
-    #[oai(status = 500)]
-    Internal(Json<Failure>),
-}
+/// `Idempotency-Key`.
+struct IdempotencyKey(String);
 
-#[derive(ApiResponse)]
-enum StatusAnswer {
-    /// Where the session stands.
-    #[oai(status = 200)]
-    Found(Json<StatusOfOne>),
-    /// There is no such session.
-    #[oai(status = 404)]
-    NotFound(Json<Failure>),
-    /// The database is away. Try again after `Retry-After` seconds.
-    #[oai(status = 503)]
-    Unavailable(Json<Failure>, #[oai(header = "Retry-After")] u32),
-    /// The server could not answer.
-    #[oai(status = 500)]
-    Internal(Json<Failure>),
-}
+param_type!(
+    IdempotencyKey,
+    "string(key)",
+    MetaSchema {
+        min_length: Some(1),
+        max_length: Some(KEY_BYTES_MAX),
+        example: Some(json!("4f2d1c9e-first-try")),
+        ..MetaSchema::new("string")
+    }
+);
 
-#[derive(ApiResponse)]
-enum ListAnswer {
-    /// The sessions that are not expired, newest first.
-    #[oai(status = 200)]
-    Found(Json<StatusOfAll>),
-    /// The database is away. Try again after `Retry-After` seconds.
-    #[oai(status = 503)]
-    Unavailable(Json<Failure>, #[oai(header = "Retry-After")] u32),
-    /// The server could not answer.
-    #[oai(status = 500)]
-    Internal(Json<Failure>),
-}
-
-#[derive(ApiResponse)]
-enum CancelAnswer {
-    /// The run is cancelled.
-    #[oai(status = 200)]
-    Cancelled(Json<Cancelled>),
-    /// There is no such session.
-    #[oai(status = 404)]
-    NotFound(Json<Failure>),
-    /// The session had ended already.
-    #[oai(status = 409)]
-    Ended(Json<Failure>),
-    /// The database is away. Try again after `Retry-After` seconds.
-    #[oai(status = 503)]
-    Unavailable(Json<Failure>, #[oai(header = "Retry-After")] u32),
-    /// The server could not answer.
-    #[oai(status = 500)]
-    Internal(Json<Failure>),
-}
-
-/// A problem in the form of these endpoints: unavailable, or worse.
-macro_rules! trouble {
-    ($answer:ident, $problem:expr) => {{
-        let problem: Problem = $problem;
-        if problem.status == 503 {
-            $answer::Unavailable(failure(problem.detail), RETRY_AFTER_SECONDS)
-        } else {
-            $answer::Internal(failure(problem.detail))
+impl ParseFromParameter for IdempotencyKey {
+    fn parse_from_parameter(value: &str) -> ParseResult<Self> {
+        if value.is_empty() || value.len() > KEY_BYTES_MAX {
+            return Err(ParseError::custom(format!("must have 1 to {KEY_BYTES_MAX} characters")));
         }
-    }};
+        Ok(Self(value.to_owned()))
+    }
 }
 
 #[OpenApi(prefix_path = "/api/v1/course-generation", tag = "Tag::Generation")]
@@ -186,46 +155,41 @@ impl GenerationApi {
     /// Start a run
     ///
     /// Answers at once with the id of the session whose log the run writes. A retry with the same `Idempotency-Key` (and the same
-    /// body) is answered with the same session.
+    /// body) is answered with the same session. Where too many runs are waiting, try again after `Retry-After` seconds.
     #[oai(path = "/generate", method = "post", operation_id = "startGeneration")]
     async fn generate(
         &self,
         request: Strict<GenerateRequest>,
         /// Makes a retry safe: 1 to 255 characters, chosen by the client.
         #[oai(name = "Idempotency-Key")]
-        idempotency_key: Header<Option<String>>,
-    ) -> StartAnswer {
+        idempotency_key: Header<Option<IdempotencyKey>>,
+    ) -> Result<
+        Reply<Started>,
+        refused![as AsFailure; BadRequest, IdempotencyKeyReused, PayloadTooLarge, UnsupportedMediaType],
+    > {
         let request = request.body;
         let topic = request.course_topic.trim();
-        if let Err(rule) = check_topic("course_topic", topic) {
-            return StartAnswer::BadRequest(failure(rule));
-        }
-        let idempotency = match idempotency_key.0.map(|key| idempotency(key, topic, &request)).transpose() {
-            Ok(idempotency) => idempotency,
-            Err(rule) => return StartAnswer::BadRequest(failure(rule)),
-        };
+        check_topic("course_topic", topic).map_err(Problem::bad)?;
+        let idempotency = idempotency_key.0.map(|IdempotencyKey(key)| idempotency(key, topic, &request));
         let new = NewSession {
             topic: topic.to_owned(),
             search_web: request.search_web,
             user_id: request.user_id,
             producer: None,
         };
-        match self.http.generation.start(&new, idempotency.as_ref()).await {
-            Ok(session_id) => StartAnswer::Started(Json(Started {
-                success: true,
-                session_id: session_id.to_string(),
-                message: "Course generation started".to_owned(),
-            })),
-            Err(error @ StartError::QueueFull) => {
-                StartAnswer::Unavailable(failure(error.to_string()), RETRY_AFTER_SECONDS)
+        let started = self.http.generation.start(&new, idempotency.as_ref()).await;
+        let session_id = started.map_err(|error| match error {
+            StartError::QueueFull => Problem::new(ErrorCode::Unavailable, error.to_string()),
+            StartError::Idempotency(IdempotencyError::Reused) => {
+                Problem::new(ErrorCode::IdempotencyKeyReused, error.to_string())
             }
-            Err(StartError::Idempotency(error @ IdempotencyError::Reused)) => {
-                StartAnswer::KeyReused(failure(error.to_string()))
-            }
-            Err(StartError::Idempotency(IdempotencyError::Store(error))) => {
-                trouble!(StartAnswer, errors::store(&error))
-            }
-        }
+            StartError::Idempotency(IdempotencyError::Store(error)) => errors::store(error),
+        })?;
+        Ok(Reply::new(&Started {
+            success: true,
+            session_id: session_id.as_uuid(),
+            message: "Course generation started".to_owned(),
+        }))
     }
 
     /// Where a session stands
@@ -233,33 +197,25 @@ impl GenerationApi {
     async fn status(
         &self,
         /// The session.
-        id: Path<String>,
-    ) -> StatusAnswer {
-        let Ok(session_id) = id.0.parse() else { return StatusAnswer::NotFound(failure(NOT_FOUND)) };
-        match self.http.store.find_head(session_id).await {
-            Ok(Some(head)) => StatusAnswer::Found(Json(StatusOfOne {
-                success: true,
-                session_id: session_id.to_string(),
-                status: head.status().as_str().to_owned(),
-                last_offset: head.last_offset.get(),
-            })),
-            Ok(None) => StatusAnswer::NotFound(failure(NOT_FOUND)),
-            Err(error) => trouble!(StatusAnswer, errors::store(&error)),
-        }
+        id: Path<IdParam>,
+    ) -> Result<Reply<StatusOfOne>, refused![as AsFailure; SessionNotFound]> {
+        let session_id = id.session().map_err(|_| not_found())?;
+        let head = self.http.store.find_head(session_id).await.map_err(errors::store)?.ok_or_else(not_found)?;
+        Ok(Reply::new(&StatusOfOne {
+            success: true,
+            session_id: session_id.as_uuid(),
+            status: head.status().into(),
+            last_offset: head.last_offset.get(),
+        }))
     }
 
     /// Sessions that are not expired
     ///
     /// Newest first, at most 10,000.
     #[oai(path = "/sessions", method = "get", operation_id = "listGenerations")]
-    async fn sessions(&self) -> ListAnswer {
-        match self.http.store.list_unexpired(LIST_MAX).await {
-            Ok(heads) => ListAnswer::Found(Json(StatusOfAll {
-                success: true,
-                sessions: heads.iter().map(ListedSession::from).collect(),
-            })),
-            Err(error) => trouble!(ListAnswer, errors::store(&error)),
-        }
+    async fn sessions(&self) -> Result<Reply<StatusOfAll>, refused![as AsFailure;]> {
+        let heads = self.http.store.list_unexpired(LIST_MAX).await.map_err(errors::store)?;
+        Ok(Reply::new(&StatusOfAll { success: true, sessions: heads.iter().map(ListedSession::from).collect() }))
     }
 
     /// Cancel a run
@@ -269,28 +225,27 @@ impl GenerationApi {
     async fn cancel(
         &self,
         /// The session.
-        id: Path<String>,
-    ) -> CancelAnswer {
-        let Ok(session_id) = id.0.parse::<SessionId>() else { return CancelAnswer::NotFound(failure(NOT_FOUND)) };
-        match self.http.generation.cancel(session_id).await {
-            Ok(()) => CancelAnswer::Cancelled(Json(Cancelled {
-                success: true,
-                session_id: session_id.to_string(),
-                status: "cancelled".to_owned(),
-            })),
-            Err(CancelError::NotFound) => CancelAnswer::NotFound(failure(NOT_FOUND)),
-            Err(error @ CancelError::Ended(_)) => CancelAnswer::Ended(failure(error.to_string())),
-            Err(CancelError::Store(error)) => trouble!(CancelAnswer, errors::store(&error)),
-            Err(CancelError::Append(error)) => trouble!(CancelAnswer, errors::append(&error)),
-        }
+        id: Path<IdParam>,
+    ) -> Result<Reply<Cancelled>, refused![as AsFailure; SessionNotFound, SessionEnded]> {
+        let session_id = id.session().map_err(|_| not_found())?;
+        self.http.generation.cancel(session_id).await.map_err(|error| match error {
+            CancelError::NotFound => not_found(),
+            CancelError::Ended(_) => Problem::new(ErrorCode::SessionEnded, error.to_string()),
+            CancelError::Store(error) => errors::store(error),
+            CancelError::Append(error) => errors::append(error),
+        })?;
+        Ok(Reply::new(&Cancelled { success: true, session_id: session_id.as_uuid(), status: Status::Cancelled.into() }))
     }
 }
 
-const NOT_FOUND: &str = "Session not found";
+/// In the words that existing clients know.
+fn not_found() -> Problem {
+    Problem::new(ErrorCode::SessionNotFound, "Session not found")
+}
 
 impl From<&SessionHead> for ListedSession {
     fn from(head: &SessionHead) -> Self {
-        Self { session_id: head.session_id.to_string(), status: head.status().as_str().to_owned() }
+        Self { session_id: head.session_id.as_uuid(), status: head.status().into() }
     }
 }
 
@@ -299,7 +254,7 @@ pub(super) fn check_topic(field: &str, topic: &str) -> Result<(), String> {
     let characters = topic.chars().count();
     if characters == 0 || characters > TOPIC_CHARACTERS_MAX {
         return Err(format!(
-            "course_topic: must have 1 to {TOPIC_CHARACTERS_MAX} characters after trimming, has {characters}"
+            "{field}: must have 1 to {TOPIC_CHARACTERS_MAX} characters after trimming, has {characters}"
         ));
     }
     if topic.contains('\0') {
@@ -308,12 +263,9 @@ pub(super) fn check_topic(field: &str, topic: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn idempotency(key: String, topic: &str, request: &GenerateRequest) -> Result<Idempotency, String> {
-    if key.is_empty() || key.len() > KEY_BYTES_MAX {
-        return Err(format!("Idempotency-Key: must have 1 to {KEY_BYTES_MAX} characters"));
-    }
+fn idempotency(key: String, topic: &str, request: &GenerateRequest) -> Idempotency {
     let mut hash = Sha256::new();
     hash.update([u8::from(request.search_web)]);
     hash.update(topic);
-    Ok(Idempotency { key, request_sha256: hash.finalize().to_vec() })
+    Idempotency { key, request_sha256: hash.finalize().to_vec() }
 }

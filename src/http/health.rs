@@ -3,11 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use poem_openapi::{
-    ApiResponse, Object, OpenApi,
+    ApiResponse, Enum, Object, OpenApi,
     payload::{Json, PlainText},
 };
 
-use super::Http;
+use super::{Http, example::example, reply::Reply};
 use crate::{
     feed::Wakeups,
     store::{ChainHead, SealBacklog, StoreError},
@@ -24,17 +24,25 @@ pub(super) struct HealthApi {
     pub(super) http: Http,
 }
 
+/// The process is up.
 #[derive(Object)]
+#[oai(example)]
 struct Live {
-    /// `ok`.
-    status: String,
+    status: Liveness,
+}
+
+/// The process answers; else there is no answer.
+#[derive(Clone, Copy, Enum)]
+#[oai(rename_all = "snake_case")]
+enum Liveness {
+    Ok,
 }
 
 /// Whether the node can serve, and why not.
 #[derive(Object)]
+#[oai(example)]
 struct Ready {
-    /// `ok`; `degraded` while wake-ups from other nodes do not arrive and the log is polled instead; `unavailable`.
-    status: String,
+    status: Readiness,
     /// The database answers.
     database: bool,
     /// Every migration of this version is applied.
@@ -44,6 +52,18 @@ struct Ready {
     /// The node was told to stop.
     stopping: bool,
 }
+
+/// `degraded` while wake-ups from other nodes do not arrive and the log is polled instead.
+#[derive(Clone, Copy, Enum)]
+#[oai(rename_all = "snake_case")]
+enum Readiness {
+    Ok,
+    Degraded,
+    Unavailable,
+}
+
+example!(Live { "status": "ok" });
+example!(Ready { "status": "ok", "database": true, "migrations": true, "wakeups": true, "stopping": false });
 
 #[derive(ApiResponse)]
 enum ReadyAnswer {
@@ -55,12 +75,19 @@ enum ReadyAnswer {
     Unavailable(Json<Ready>),
 }
 
+#[derive(ApiResponse)]
+enum MetricsAnswer {
+    /// All metrics, each with its type and a line that explains it.
+    #[oai(status = 200)]
+    Metrics(PlainText<String>),
+}
+
 #[OpenApi(tag = "Tag::Health")]
 impl HealthApi {
     /// The process is up
     #[oai(path = "/health/live", method = "get", operation_id = "getLiveness")]
-    async fn live(&self) -> Json<Live> {
-        Json(Live { status: "ok".to_owned() })
+    async fn live(&self) -> Reply<Live> {
+        Reply::new(&Live { status: Liveness::Ok })
     }
 
     /// The node can serve
@@ -73,17 +100,17 @@ impl HealthApi {
         let stopping = self.http.stopping.is_cancelled();
         let is_ready = database && migrations && !stopping;
         let status = match (is_ready, wakeups) {
-            (true, true) => "ok",
-            (true, false) => "degraded",
-            (false, _) => "unavailable",
+            (true, true) => Readiness::Ok,
+            (true, false) => Readiness::Degraded,
+            (false, _) => Readiness::Unavailable,
         };
-        let ready = Json(Ready { status: status.to_owned(), database, migrations, wakeups, stopping });
+        let ready = Json(Ready { status, database, migrations, wakeups, stopping });
         if is_ready { ReadyAnswer::Ready(ready) } else { ReadyAnswer::Unavailable(ready) }
     }
 
     /// Metrics in Prometheus' text format
     #[oai(path = "/metrics", method = "get", operation_id = "getMetrics")]
-    async fn metrics(&self) -> PlainText<String> {
+    async fn metrics(&self) -> MetricsAnswer {
         let (size, idle) = self.http.store.pool_use();
         metrics::gauge!("coursestream_database_connections").set(f64::from(size));
         metrics::gauge!("coursestream_database_connections_idle").set(idle as f64);
@@ -97,7 +124,7 @@ impl HealthApi {
                 .set(backlog.oldest.unwrap_or_default().as_secs_f64());
             metrics::gauge!("coursestream_seal_position").set(head.position as f64);
         }
-        PlainText((self.http.metrics)())
+        MetricsAnswer::Metrics(PlainText((self.http.metrics)()))
     }
 }
 

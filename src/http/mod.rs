@@ -3,22 +3,32 @@
 //! The drop-in endpoints answer as the clients that exist expect it (`{"success":…}`); all others report errors as
 //! `application/problem+json`. What poem itself refuses (a body that is not JSON, a path that is not there) is brought
 //! into the same two forms by [`errors`]. The page that people see, [`ui`], is beside the API and stands in no document.
+//!
+//! An operation returns `Result<Reply<What>, refused![Code, …]>`: what it answers when all is well, and the problems that it
+//! knows. Both stand in the document by themselves; inside, `?` turns any [`Problem`](crate::wire::Problem) into the answer.
 
 mod allow;
+mod analytics;
+mod audit;
 mod body;
+mod client_address;
 mod courses;
 mod errors;
+mod example;
 mod export;
 mod generation;
 mod health;
 mod origin;
+mod paging;
 mod producers;
-mod raw;
+mod reply;
 mod seals;
 mod sessions;
 mod strict;
 mod timestamp;
+mod trail;
 mod ui;
+mod vocabulary;
 
 use poem::{Endpoint, EndpointExt, IntoEndpoint, Response, Route, endpoint::make_sync};
 use poem_openapi::{OpenApi, OpenApiService};
@@ -30,8 +40,10 @@ use crate::{
     store::{Appender, Store},
 };
 
+pub use client_address::TrustedProxies;
 pub use health::Metrics;
 pub use origin::AllowedOrigins;
+pub use trail::{Principal, Recorder, Trail};
 
 /// What the endpoints work with.
 #[derive(Clone)]
@@ -40,6 +52,7 @@ pub struct Http {
     pub feed: Feed,
     pub generation: Generation,
     pub appender: Appender,
+    pub trail: Trail,
     pub metrics: Metrics,
     /// Cancelled once the node is told to stop: it is no longer ready.
     pub stopping: CancellationToken,
@@ -55,8 +68,10 @@ pub fn service<O: OpenApi>(http: Http, others: O) -> OpenApiService<impl OpenApi
         sessions::SessionsApi { http: http.clone() },
         producers::ProducersApi { http: http.clone() },
         courses::CoursesApi { http: http.clone() },
+        analytics::AnalyticsApi { http: http.clone() },
         export::ExportApi { http: http.clone() },
         seals::SealsApi { http: http.clone() },
+        audit::AuditApi { http: http.clone() },
         health::HealthApi { http },
         others,
     );
@@ -76,6 +91,7 @@ pub fn document<T: OpenApi>(service: &OpenApiService<T, ()>) -> String {
 pub fn routes<T: OpenApi + 'static>(
     transports: Route,
     service: OpenApiService<T, ()>,
+    trail: Trail,
     origins: AllowedOrigins,
 ) -> impl IntoEndpoint<Endpoint = impl Endpoint> {
     let document = document(&service);
@@ -85,7 +101,13 @@ pub fn routes<T: OpenApi + 'static>(
         .at("/openapi.json", poem::get(document))
         .nest("/docs", service.swagger_ui())
         // Transports bound what they read themselves.
-        .nest("/", service.into_endpoint().around(body::bound));
+        .nest(
+            "/",
+            service
+                .into_endpoint()
+                .around(move |next, request| trail::record(next, request, trail.clone()))
+                .around(body::bound),
+        );
     let routes = routes
         .around(ui::root)
         // Inside, so that errors carry the headers of their origin, and outside, for the refusal of an origin.

@@ -2,18 +2,27 @@
 
 use chrono::{DateTime, Utc};
 use poem_openapi::{
-    ApiResponse, Object, OpenApi,
+    Object, OpenApi,
     param::{Path, Query},
-    payload::Json,
+    registry::MetaSchema,
+    types::{ParseError, ParseFromJSON, ParseFromParameter, ParseResult, ToJSON},
 };
+use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Http, errors, timestamp};
+use super::{
+    Http, errors,
+    example::{self, example},
+    reply::Reply,
+    timestamp,
+    vocabulary::{SealKind, TamperingKind},
+};
 use crate::{
     event::SessionId,
+    refused,
     seal::{self, Change, Difference, Sealed, Sum, Tampering},
     store::{SealedWhen, StoreError, Verified},
-    wire::{ErrorCode, Problem, Tag},
+    wire::{ErrorCode, IdParam, OffsetParam, Problem, Tag, param_type},
 };
 
 const LIMIT_DEFAULT: u64 = 500;
@@ -25,45 +34,47 @@ pub(super) struct SealsApi {
 /// A link of the chain of seals. `sha256` is the SHA-256 of the object without that member, as RFC 8785 writes it. All hashes are 64
 /// hexadecimal digits.
 #[derive(Object)]
-#[oai(rename_all = "camelCase", skip_serializing_if_is_none)]
+#[oai(example, rename_all = "camelCase", skip_serializing_if_is_none)]
 struct Seal {
     /// Place in the chain: 1, 2, 3 … with no holes.
     position: u64,
-    /// `session`.
-    kind: String,
+    kind: SealKind,
+    /// Whose log it is.
     session_id: Option<Uuid>,
     /// The offset of the log's last event.
     last_offset: Option<u64>,
     /// Of the envelopes in order, each as RFC 8785 writes it and followed by a line feed.
-    log_sha256: Option<String>,
+    log_sha256: Option<Hash>,
     /// Of the NDJSON export.
-    export_sha256: Option<String>,
+    export_sha256: Option<Hash>,
     /// Of the leaves, by which a check tells where a log was changed: for each offset the first 16 bytes of the SHA-256 of the
     /// event's NDJSON line from its `"type"` on.
-    leaves_sha256: Option<String>,
+    leaves_sha256: Option<Hash>,
     /// `sha256` of the link before; zeros for the first.
-    previous_sha256: String,
+    previous_sha256: Hash,
+    /// When the seal was made.
     #[oai(serialize_with = "timestamp::millis")]
     sealed_at: DateTime<Utc>,
-    sha256: String,
+    /// Of the seal itself.
+    sha256: Hash,
 }
 
 /// The end of the chain. Whoever keeps it can ask later, with `head`, whether the chain still has it.
 #[derive(Object)]
+#[oai(example)]
 struct Head {
     /// 0 before anything was sealed.
     position: u64,
-    sha256: String,
+    /// Of the last link; zeros before anything was sealed.
+    sha256: Hash,
 }
 
 /// Something that is not as it was sealed.
 #[derive(Object)]
-#[oai(rename_all = "camelCase", skip_serializing_if_is_none)]
+#[oai(example, rename_all = "camelCase", skip_serializing_if_is_none)]
 struct Finding {
-    /// `events_altered`, `events_removed`, `events_inserted`, `events_moved`, `log_altered` (where is not known), `log_removed`,
-    /// `log_unreadable`, `session_removed`, `partition_removed`, `leaves_altered`, `leaves_removed`, `seal_altered`, `chain_broken`,
-    /// `seals_removed`, `seal_removed` or `head_unknown`.
-    what: String,
+    what: TamperingKind,
+    /// Whose log or seal it is about.
     session_id: Option<Uuid>,
     /// Of the seal in the chain.
     position: Option<u64>,
@@ -79,7 +90,7 @@ struct Finding {
 
 /// Whether a session is as it was sealed.
 #[derive(Object)]
-#[oai(rename_all = "camelCase")]
+#[oai(example, rename_all = "camelCase")]
 struct SessionVerification {
     session_id: Uuid,
     /// Nothing was found. Where `dropped` is true, of the seal alone.
@@ -93,7 +104,7 @@ struct SessionVerification {
 
 /// What was checked of the chain, and what is not as it was sealed.
 #[derive(Object)]
-#[oai(rename_all = "camelCase", skip_serializing_if_is_none)]
+#[oai(example, rename_all = "camelCase", skip_serializing_if_is_none)]
 struct Verification {
     /// Nothing was found on this page.
     intact: bool,
@@ -113,53 +124,102 @@ struct Verification {
     next_after: Option<u64>,
 }
 
-#[derive(ApiResponse)]
-enum Refusal {
-    /// A parameter is not valid.
-    #[oai(status = 400, content_type = "application/problem+json")]
-    BadRequest(Json<Problem>),
-    /// The server could not answer.
-    #[oai(status = 500, content_type = "application/problem+json")]
-    Internal(Json<Problem>),
-    /// The database is away.
-    #[oai(status = 503, content_type = "application/problem+json")]
-    Unavailable(Json<Problem>),
-}
+/// A SHA-256.
+#[derive(Debug)]
+struct Hash(Sum);
 
-#[derive(ApiResponse)]
-enum SessionRefusal {
-    /// There is no such session (`session_not_found`), or it has no seal yet (`not_sealed`).
-    #[oai(status = 404, content_type = "application/problem+json")]
-    NotFound(Json<Problem>),
-    /// The server could not answer.
-    #[oai(status = 500, content_type = "application/problem+json")]
-    Internal(Json<Problem>),
-    /// The database is away.
-    #[oai(status = 503, content_type = "application/problem+json")]
-    Unavailable(Json<Problem>),
-}
+param_type!(
+    Hash,
+    "string(sha256)",
+    MetaSchema {
+        min_length: Some(64),
+        max_length: Some(64),
+        pattern: Some("^[0-9a-f]{64}$".to_owned()),
+        ..MetaSchema::new("string")
+    }
+);
 
-impl From<Problem> for Refusal {
-    fn from(problem: Problem) -> Self {
-        let refusal = match problem.status {
-            400 => Self::BadRequest,
-            503 => Self::Unavailable,
-            _ => Self::Internal,
-        };
-        refusal(Json(problem))
+impl ToJSON for Hash {
+    fn to_json(&self) -> Option<Value> {
+        Some(json!(self.0.to_string()))
     }
 }
 
-impl From<Problem> for SessionRefusal {
-    fn from(problem: Problem) -> Self {
-        let refusal = match problem.status {
-            404 => Self::NotFound,
-            503 => Self::Unavailable,
-            _ => Self::Internal,
-        };
-        refusal(Json(problem))
+impl ParseFromJSON for Hash {
+    fn parse_from_json(value: Option<Value>) -> ParseResult<Self> {
+        let sum = value.as_ref().and_then(Value::as_str).unwrap_or_default().parse();
+        sum.map(Self).map_err(ParseError::custom)
     }
 }
+
+/// A SHA-256 that somebody kept, in whatever case.
+#[derive(Debug)]
+struct KeptHash(Sum);
+
+param_type!(
+    KeptHash,
+    "string(kept-sha256)",
+    MetaSchema {
+        min_length: Some(64),
+        max_length: Some(64),
+        pattern: Some("^[0-9A-Fa-f]{64}$".to_owned()),
+        example: Some(json!(SEAL)),
+        ..MetaSchema::new("string")
+    }
+);
+
+impl ParseFromParameter for KeptHash {
+    fn parse_from_parameter(value: &str) -> ParseResult<Self> {
+        value.parse().map(Self).map_err(ParseError::custom)
+    }
+}
+
+const SEAL: &str = "9f2c4f0d6a1b8e37c5d09a64f1e2b7837d40c9156ab2e8f30471d5c98e6b0a12";
+const SEAL_BEFORE: &str = "27ab90e14cd3f6580b1e7d92a4c6358fe0719b2d84f35ca6d1e80b794c2f6a35";
+
+example!(Seal {
+    "position": 1_204,
+    "kind": "session",
+    "sessionId": example::SESSION,
+    "lastOffset": 42,
+    "logSha256": "c81d37e5a9402f6bd03e91c7f458ab260d7fe3914c85b6a2709de1f34b58c06a",
+    "exportSha256": "5e0b92d4c7813fa6e2d5901b4f6c38a7b1e9d0724a83fc65d2907b1e8c4f53d6",
+    "leavesSha256": "d13f68a0b5e9274c8f1d03b76ea5c94270d8f31be64a9c0572db8e16f3a4907c",
+    "previousSha256": SEAL_BEFORE,
+    "sealedAt": "2026-01-31T12:01:08.501Z",
+    "sha256": SEAL,
+});
+
+example!(Head { "position": 1_204, "sha256": SEAL });
+
+example!(Finding {
+    "what": "events_altered",
+    "sessionId": example::SESSION,
+    "position": 1_204,
+    "firstOffset": 17,
+    "lastOffset": 18,
+    "detail": format!("session {} (seal 1204): offsets 17 to 18 were altered", example::SESSION),
+});
+
+example!(SessionVerification {
+    "sessionId": example::SESSION,
+    "intact": false,
+    "dropped": false,
+    "events": 42,
+    "findings": [Finding::example().to_json()],
+});
+
+example!(Verification {
+    "intact": false,
+    "findings": [Finding::example().to_json()],
+    "seals": 500,
+    "sessions": 498,
+    "events": 20_916,
+    "dropped": 0,
+    "unsealed": 1,
+    "head": Head::example().to_json(),
+    "nextAfter": 1_500,
+});
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tag::Audit")]
 impl SealsApi {
@@ -170,12 +230,12 @@ impl SealsApi {
     async fn seal(
         &self,
         /// The session.
-        id: Path<String>,
-    ) -> Result<Json<Seal>, SessionRefusal> {
-        let session_id = id.0.parse().map_err(|_| errors::no_session())?;
-        let found = self.http.store.find_seal(session_id).await.map_err(|error| errors::store(&error))?;
+        id: Path<IdParam>,
+    ) -> Result<Reply<Seal>, refused![SessionNotFound, NotSealed]> {
+        let session_id = id.session()?;
+        let found = self.http.store.find_seal(session_id).await.map_err(errors::store)?;
         match found {
-            Some((seal, sha256)) => Ok(Json(Seal::new(&seal, sha256))),
+            Some((seal, sha256)) => Ok(Reply::new(&Seal::new(&seal, sha256))),
             None => Err(self.no_seal(session_id).await.into()),
         }
     }
@@ -187,12 +247,12 @@ impl SealsApi {
     async fn verify_session(
         &self,
         /// The session.
-        id: Path<String>,
-    ) -> Result<Json<SessionVerification>, SessionRefusal> {
-        let session_id: SessionId = id.0.parse().map_err(|_| errors::no_session())?;
-        let found = self.http.store.verify_session(session_id).await.map_err(|error| errors::store(&error))?;
+        id: Path<IdParam>,
+    ) -> Result<Reply<SessionVerification>, refused![SessionNotFound, NotSealed]> {
+        let session_id = id.session()?;
+        let found = self.http.store.verify_session(session_id).await.map_err(errors::store)?;
         let Some(verified) = found else { return Err(self.no_seal(session_id).await.into()) };
-        Ok(Json(SessionVerification {
+        Ok(Reply::new(&SessionVerification {
             session_id: session_id.as_uuid(),
             intact: verified.findings.is_empty(),
             dropped: verified.dropped > 0,
@@ -209,28 +269,24 @@ impl SealsApi {
     async fn verify(
         &self,
         /// Only what was sealed at this moment or later.
+        #[oai(example = "example::moment")]
         from: Query<Option<DateTime<Utc>>>,
         /// Only what was sealed before this moment.
+        #[oai(example = "example::moment")]
         to: Query<Option<DateTime<Utc>>>,
         /// `nextAfter` of the page before: a position in the chain.
-        #[oai(default, validator(maximum(value = "9223372036854775807")))]
-        after: Query<u64>,
+        #[oai(default)]
+        after: Query<OffsetParam>,
         /// At most so many seals.
         #[oai(default = "limit_default", validator(minimum(value = "1"), maximum(value = "1000")))]
         limit: Query<u64>,
         /// The `sha256` of a head that was kept earlier: is it still in the chain?
-        head: Query<Option<String>>,
-    ) -> Result<Json<Verification>, Refusal> {
-        let kept: Option<Sum> = head
-            .0
-            .as_deref()
-            .map(str::parse)
-            .transpose()
-            .map_err(|error: seal::NotASum| Problem::new(ErrorCode::BadRequest, format!("head: {error}")))?;
+        head: Query<Option<KeptHash>>,
+    ) -> Result<Reply<Verification>, refused![BadRequest]> {
+        let kept = head.0.map(|KeptHash(sum)| sum);
         let when = SealedWhen { from: from.0, to: to.0 };
         let limit = usize::try_from(limit.0).unwrap_or(1);
-        let page = self.page(after.0, when, limit, kept).await;
-        Ok(Json(page.map_err(|error| errors::store(&error))?))
+        Ok(Reply::new(&self.page(after.0.0.get(), when, limit, kept).await.map_err(errors::store)?))
     }
 }
 
@@ -261,7 +317,7 @@ impl SealsApi {
             events,
             dropped,
             unsealed,
-            head: Head { position: head.position, sha256: head.sha256.to_string() },
+            head: Head { position: head.position, sha256: Hash(head.sha256) },
             next_after,
         })
     }
@@ -273,8 +329,8 @@ impl SealsApi {
                 Problem::new(ErrorCode::NotSealed, "the session has ended and will be sealed within seconds")
             }
             Ok(Some(_)) => Problem::new(ErrorCode::NotSealed, "the session has not ended, and is sealed when it has"),
-            Ok(None) => errors::no_session(),
-            Err(error) => errors::store(&error),
+            Ok(None) => Problem::no_session(),
+            Err(error) => errors::store(error),
         }
     }
 }
@@ -288,20 +344,20 @@ impl Seal {
         let (mut session, mut offset, mut sums) = (None, None, [None, None, None]);
         if let Sealed::Session { session_id, last_offset, log_sha256, export_sha256, leaves_sha256 } = seal.what {
             (session, offset) = (Some(session_id.as_uuid()), Some(last_offset.get()));
-            sums = [log_sha256, export_sha256, leaves_sha256].map(|sum| Some(sum.to_string()));
+            sums = [log_sha256, export_sha256, leaves_sha256].map(|sum| Some(Hash(sum)));
         }
         let [log_sha256, export_sha256, leaves_sha256] = sums;
         Self {
             position: seal.position,
-            kind: "session".to_owned(),
+            kind: SealKind::Session,
             session_id: session,
             last_offset: offset,
             log_sha256,
             export_sha256,
             leaves_sha256,
-            previous_sha256: seal.previous_sha256.to_string(),
+            previous_sha256: Hash(seal.previous_sha256),
             sealed_at: seal.sealed_at,
-            sha256: sha256.to_string(),
+            sha256: Hash(sha256),
         }
     }
 }
@@ -316,7 +372,7 @@ impl From<&seal::Finding> for Finding {
             _ => (None, None, None),
         };
         Self {
-            what: finding.what.as_str().to_owned(),
+            what: TamperingKind::from(&finding.what),
             session_id: finding.session_id.map(|session_id| session_id.as_uuid()),
             position: finding.position,
             first_offset: first.map(|offset| offset.get()),

@@ -4,30 +4,32 @@ use std::fmt::Write;
 
 use chrono::{DateTime, Utc};
 use poem_openapi::{
-    ApiResponse, Object, OpenApi,
+    Object, OpenApi,
     param::{Path, Query},
-    payload::Json,
-    types::Any,
+    types::{Any, ToJSON},
 };
 use uuid::Uuid;
 
 use super::{
     Http, errors,
-    producers::{CreateAnswer, CreateSession, ProducersApi},
-    raw::Raw,
+    example::{self, example},
+    paging::{self, Cursor},
+    producers::{self, CreateSession, CreatedSession},
+    reply::Reply,
     strict::Strict,
     timestamp,
+    vocabulary::{AnyOf, EventKind, SessionStatus},
 };
 use crate::{
     event::{Event, EventType, Offset, SessionId},
     projection::Status,
+    refused,
     store::{SessionFilter, SessionSummary, StoreError},
-    wire::{ErrorCode, Problem, Tag},
+    wire::{IdParam, OffsetParam, Problem, Tag, TextParam},
 };
 
 const LIST_LIMIT_DEFAULT: u64 = 50;
 const EVENTS_LIMIT_DEFAULT: u64 = 500;
-const EVENTS_LIMIT_MAX: u64 = 1_000;
 
 pub(super) struct SessionsApi {
     pub(super) http: Http,
@@ -35,11 +37,10 @@ pub(super) struct SessionsApi {
 
 /// A session: what was asked for, where it stands, what it cost.
 #[derive(Object)]
-#[oai(rename_all = "camelCase", rename = "SessionSummary", skip_serializing_if_is_none)]
+#[oai(example, rename_all = "camelCase", rename = "SessionSummary", skip_serializing_if_is_none)]
 struct Summary {
     session_id: Uuid,
-    /// `queued`, `running`, `completed`, `failed`, `cancelled` or `expired`.
-    status: String,
+    status: SessionStatus,
     topic: String,
     search_web: bool,
     user_id: Uuid,
@@ -65,7 +66,7 @@ struct Summary {
 
 /// Some sessions, newest first.
 #[derive(Object)]
-#[oai(rename_all = "camelCase", skip_serializing_if_is_none)]
+#[oai(example, rename_all = "camelCase", skip_serializing_if_is_none)]
 struct SessionsPage {
     items: Vec<Summary>,
     /// Give it as `cursor` to go on; absent at the end.
@@ -92,15 +93,13 @@ struct Usage {
 
 /// One event of a log.
 #[derive(Object)]
-#[oai(rename_all = "camelCase", rename = "Event", skip_serializing_if_is_none)]
+#[oai(example, rename_all = "camelCase", rename = "Event", skip_serializing_if_is_none)]
 struct Envelope {
     session_id: Uuid,
     /// Position in the session: 1, 2, 3 … with no holes.
     offset: u64,
-    /// `log`, `progress`, `success`, `error`, `course_generated`, `session_started`, `session_completed`, `session_failed` or
-    /// `session_cancelled`.
     #[oai(rename = "type")]
-    kind: String,
+    kind: EventKind,
     message: String,
     data: Option<Any<serde_json::Value>>,
     timestamp: DateTime<Utc>,
@@ -108,7 +107,7 @@ struct Envelope {
 
 /// Some events of a log, in order.
 #[derive(Object)]
-#[oai(rename_all = "camelCase", skip_serializing_if_is_none)]
+#[oai(example, rename_all = "camelCase", skip_serializing_if_is_none)]
 struct EventsPage {
     items: Vec<Envelope>,
     /// Where the next page begins; absent once there is no more for now.
@@ -118,204 +117,156 @@ struct EventsPage {
     ended: bool,
 }
 
-#[derive(ApiResponse)]
-enum HistoryAnswer {
-    /// The sessions.
-    #[oai(status = 200)]
-    Found(Json<SessionsPage>),
-    /// A parameter is not valid.
-    #[oai(status = 400, content_type = "application/problem+json")]
-    BadRequest(Json<Problem>),
-    /// The server could not answer.
-    #[oai(status = 500, content_type = "application/problem+json")]
-    Internal(Json<Problem>),
-    /// The database is away.
-    #[oai(status = 503, content_type = "application/problem+json")]
-    Unavailable(Json<Problem>),
-}
+example!(Summary {
+    "sessionId": example::SESSION,
+    "status": "completed",
+    "topic": "Rust ownership",
+    "searchWeb": false,
+    "userId": example::USER,
+    "startedAt": "2026-01-31T12:00:00.123Z",
+    "endedAt": "2026-01-31T12:01:07.456Z",
+    "durationMs": 67_333,
+    "lastOffset": 42,
+    "counts": {"log": 6, "progress": 18, "success": 15, "error": 0, "course_generated": 1},
+    "courseId": example::COURSE,
+    "provider": "openai",
+    "model": "gpt-5-mini",
+    "usage": {"promptTokens": 18_204, "completionTokens": 9_871},
+    "attempts": 1,
+    "archived": false,
+});
 
-#[derive(ApiResponse)]
-enum SummaryAnswer {
-    /// The session.
-    #[oai(status = 200)]
-    Found(Json<Summary>),
-    /// There is no such session.
-    #[oai(status = 404, content_type = "application/problem+json")]
-    NotFound(Json<Problem>),
-    /// The server could not answer.
-    #[oai(status = 500, content_type = "application/problem+json")]
-    Internal(Json<Problem>),
-    /// The database is away.
-    #[oai(status = 503, content_type = "application/problem+json")]
-    Unavailable(Json<Problem>),
-}
+example!(SessionsPage {
+    "items": [Summary::example().to_json()],
+    "nextCursor": "AAY3xa2sAAABmfeibB57OpxVLx1Oint7",
+});
 
-#[derive(ApiResponse)]
-enum EventsAnswer {
-    /// The events.
-    #[oai(status = 200)]
-    Found(Raw<EventsPage>),
-    /// A parameter is not valid.
-    #[oai(status = 400, content_type = "application/problem+json")]
-    BadRequest(Json<Problem>),
-    /// There is no such session.
-    #[oai(status = 404, content_type = "application/problem+json")]
-    NotFound(Json<Problem>),
-    /// The server could not answer.
-    #[oai(status = 500, content_type = "application/problem+json")]
-    Internal(Json<Problem>),
-    /// The database is away.
-    #[oai(status = 503, content_type = "application/problem+json")]
-    Unavailable(Json<Problem>),
-}
+example!(Envelope {
+    "sessionId": example::SESSION,
+    "offset": 17,
+    "type": "progress",
+    "message": "Writing lesson 2 of part 1",
+    "data": {"part": 1, "lesson": 2},
+    "timestamp": "2026-01-31T12:00:00.123Z",
+});
+
+example!(EventsPage { "items": [Envelope::example().to_json()], "nextAfter": 17, "lastOffset": 42, "ended": true });
 
 #[OpenApi(prefix_path = "/api/v1/sessions", tag = "Tag::Sessions")]
 impl SessionsApi {
     /// The history, newest first
     ///
-    /// All sessions that are kept, expired ones too.
+    /// All sessions that are kept, expired ones too. What is created while somebody turns the pages stands before the first of
+    /// them: no session is shown twice, and none that was there is left out.
     #[oai(path = "/", method = "get", operation_id = "listSessions")]
     #[allow(clippy::too_many_arguments)]
     async fn list(
         &self,
-        /// Only those with this status; several are separated by commas.
-        status: Query<Option<String>>,
+        /// Only those with one of these statuses; several are separated by commas as well.
+        #[oai(example = "example_statuses")]
+        status: Query<Option<AnyOf<SessionStatus>>>,
         /// Only this user's.
+        #[oai(example = "example::user")]
         user_id: Query<Option<Uuid>>,
         /// Only those whose topic contains this text, in whatever case.
-        topic: Query<Option<String>>,
+        topic: Query<Option<TextParam>>,
         /// Only those started at this moment or later.
+        #[oai(example = "example::moment")]
         started_after: Query<Option<DateTime<Utc>>>,
         /// Only those started before this moment.
+        #[oai(example = "example::moment")]
         started_before: Query<Option<DateTime<Utc>>>,
         /// At most so many.
         #[oai(default = "list_limit_default", validator(minimum(value = "1"), maximum(value = "200")))]
         limit: Query<u64>,
         /// `nextCursor` of the page before.
-        cursor: Query<Option<String>>,
-    ) -> HistoryAnswer {
-        let read = || {
-            let statuses = status.0.as_deref().map(parse_statuses).transpose()?;
-            let topic = topic.0.filter(|topic| !topic.is_empty());
-            if topic.as_deref().is_some_and(|topic| topic.contains('\0')) {
-                return Err("topic: must not contain a NUL character".to_owned());
-            }
-            let before = cursor.0.map(|text| text.parse::<SessionId>()).transpose();
-            let before = before.map_err(|_| "cursor: must be the nextCursor of an earlier page".to_owned())?;
-            let (started_after, started_before) = (started_after.0, started_before.0);
-            Ok((SessionFilter { statuses, user_id: user_id.0, topic, started_after, started_before }, before))
+        cursor: Query<Option<Cursor>>,
+    ) -> Result<Reply<SessionsPage>, refused![BadRequest]> {
+        let filter = SessionFilter {
+            statuses: status.0.map(|AnyOf(statuses)| statuses.into_iter().map(Status::from).collect()),
+            user_id: user_id.0,
+            topic: topic.0.map(|TextParam(topic)| topic).filter(|topic| !topic.is_empty()),
+            started_after: started_after.0,
+            started_before: started_before.0,
         };
-        let (filter, before) = match read() {
-            Ok(read) => read,
-            Err(detail) => return HistoryAnswer::BadRequest(Json(Problem::new(ErrorCode::BadRequest, detail))),
-        };
+        let before = cursor.0.map(|cursor| SessionId::from_uuid(cursor.id));
         let limit = usize::try_from(limit.0).unwrap_or(1);
-        match self.history(&filter, before, limit).await {
-            Ok(page) => HistoryAnswer::Found(Json(page)),
-            Err(error) => match errors::store(&error) {
-                problem if problem.status == 503 => HistoryAnswer::Unavailable(Json(problem)),
-                problem => HistoryAnswer::Internal(Json(problem)),
-            },
-        }
+        let found = self.http.store.list_summaries(&filter, before, limit + 1).await.map_err(errors::store)?;
+        let (found, next_cursor) = paging::cut(found, limit, |summary| Cursor {
+            micros: summary.created_at.timestamp_micros(),
+            id: summary.head.session_id.as_uuid(),
+        });
+        Ok(Reply::new(&SessionsPage { items: found.into_iter().map(Summary::from).collect(), next_cursor }))
     }
 
     /// Create a session for an outside producer
+    ///
+    /// The producer appends messages to it and ends it, with the write token that is shown here once.
     // Here and not among the producers' endpoints: a path that two APIs share stands in the document twice, and readers of
     // JSON know only the last.
     #[oai(path = "/", method = "post", operation_id = "createSession")]
-    async fn create(&self, request: Strict<CreateSession>) -> CreateAnswer {
-        ProducersApi { http: self.http.clone() }.create(request.body).await
+    async fn create(
+        &self,
+        request: Strict<CreateSession>,
+    ) -> Result<Reply<CreatedSession, 201>, refused![BadRequest, PayloadTooLarge, UnsupportedMediaType]> {
+        Ok(Reply::new(&producers::create(&self.http, request.body).await?))
     }
 
     /// One session
     ///
-    /// The same before and after it expires.
+    /// The same before and after it expires, but for its status.
     #[oai(path = "/:id", method = "get", operation_id = "getSession")]
     async fn session(
         &self,
         /// The session.
-        id: Path<String>,
-    ) -> SummaryAnswer {
-        let Ok(session_id) = id.0.parse() else { return SummaryAnswer::NotFound(Json(errors::no_session())) };
-        match self.http.store.find_summary(session_id).await {
-            Ok(Some(summary)) => SummaryAnswer::Found(Json(summary.into())),
-            Ok(None) => SummaryAnswer::NotFound(Json(errors::no_session())),
-            Err(error) => match errors::store(&error) {
-                problem if problem.status == 503 => SummaryAnswer::Unavailable(Json(problem)),
-                problem => SummaryAnswer::Internal(Json(problem)),
-            },
-        }
+        id: Path<IdParam>,
+    ) -> Result<Reply<Summary>, refused![SessionNotFound]> {
+        let summary = self.http.store.find_summary(id.session()?).await.map_err(errors::store)?;
+        Ok(Reply::new(&summary.ok_or_else(Problem::no_session)?.into()))
     }
 
     /// The log of a session
     ///
-    /// Events behind `after`, in order; the same before and after the session expires.
+    /// Events behind `after`, in order; the same before and after the session expires. A page ends early where its events are
+    /// large: go on behind `nextAfter` until it is absent.
     #[oai(path = "/:id/events", method = "get", operation_id = "getSessionEvents")]
     async fn events(
         &self,
         /// The session.
-        id: Path<String>,
+        id: Path<IdParam>,
         /// Events behind this offset; 0 for the start.
-        #[oai(default, validator(maximum(value = "9223372036854775807")))]
-        after: Query<u64>,
+        #[oai(default)]
+        after: Query<OffsetParam>,
         /// At most so many.
         #[oai(default = "events_limit_default", validator(minimum(value = "1"), maximum(value = "1000")))]
         limit: Query<u64>,
-        /// Only events of this type; several are separated by commas.
-        #[oai(name = "type")]
-        kind: Query<Option<String>>,
-    ) -> EventsAnswer {
-        let Ok(session_id) = id.0.parse::<SessionId>() else {
-            return EventsAnswer::NotFound(Json(errors::no_session()));
-        };
-        let types = match kind.0.as_deref().map(parse_types).transpose() {
-            Ok(types) => types,
-            Err(detail) => {
-                return EventsAnswer::BadRequest(Json(Problem::new(ErrorCode::BadRequest, detail)));
-            }
-        };
-        let limit = usize::try_from(limit.0.min(EVENTS_LIMIT_MAX)).unwrap_or(1);
-        match self.page(session_id, Offset::new(after.0), limit, types.as_deref()).await {
-            Ok(Some(page)) => EventsAnswer::Found(page),
-            Ok(None) => EventsAnswer::NotFound(Json(errors::no_session())),
-            Err(error) => match errors::store(&error) {
-                problem if problem.status == 503 => EventsAnswer::Unavailable(Json(problem)),
-                problem => EventsAnswer::Internal(Json(problem)),
-            },
-        }
+        /// Only events of these types; several are separated by commas as well.
+        #[oai(name = "type", example = "example_types")]
+        kind: Query<Option<AnyOf<EventKind>>>,
+    ) -> Result<Reply<EventsPage>, refused![BadRequest, SessionNotFound]> {
+        let session_id = id.session()?;
+        let types = kind.0.map(|AnyOf(kinds)| kinds.into_iter().map(EventType::from).collect::<Vec<_>>());
+        let limit = usize::try_from(limit.0).unwrap_or(1);
+        let page = self.page(session_id, after.0.0, limit, types.as_deref()).await.map_err(errors::store)?;
+        Ok(page.ok_or_else(Problem::no_session)?)
     }
 }
 
 impl SessionsApi {
-    async fn history(
-        &self,
-        filter: &SessionFilter,
-        before: Option<SessionId>,
-        limit: usize,
-    ) -> Result<SessionsPage, StoreError> {
-        // One more than asked for tells whether there is a next page.
-        let mut found = self.http.store.list_summaries(filter, before, limit + 1).await?;
-        let has_more = found.len() > limit;
-        found.truncate(limit);
-        let last = found.last().filter(|_| has_more);
-        let next_cursor = last.map(|summary| summary.head.session_id.to_string());
-        Ok(SessionsPage { items: found.into_iter().map(Summary::from).collect(), next_cursor })
-    }
-
     async fn page(
         &self,
         session_id: SessionId,
         after: Offset,
         limit: usize,
         types: Option<&[EventType]>,
-    ) -> Result<Option<Raw<EventsPage>>, StoreError> {
+    ) -> Result<Option<Reply<EventsPage>>, StoreError> {
         // The head first: events that come between the two reads may be more than it says, never less.
         let Some(head) = self.http.store.find_head(session_id).await? else { return Ok(None) };
         let page = self.http.store.read_filtered(session_id, after, limit, types).await?;
         let last_offset = page.events.last().map_or(head.last_offset, |event| event.offset.max(head.last_offset));
         let ended = head.phase.is_ended() || page.events.last().is_some_and(|event| event.kind.is_terminal());
         let next_after = if page.is_dry { None } else { page.events.last().map(|event| event.offset) };
-        Ok(Some(Raw::new(render(&page.events, next_after, last_offset, ended))))
+        Ok(Some(Reply::raw(render(&page.events, next_after, last_offset, ended))))
     }
 }
 
@@ -337,26 +288,12 @@ fn events_limit_default() -> u64 {
     EVENTS_LIMIT_DEFAULT
 }
 
-fn parse_statuses(text: &str) -> Result<Vec<Status>, String> {
-    text.split(',')
-        .map(|name| {
-            Status::ALL.into_iter().find(|status| status.as_str() == name.trim()).ok_or_else(|| {
-                let names: Vec<&str> = Status::ALL.into_iter().map(Status::as_str).collect();
-                format!("status: must be of {}", names.join(", "))
-            })
-        })
-        .collect()
+fn example_statuses() -> Option<AnyOf<SessionStatus>> {
+    Some(AnyOf(vec![SessionStatus::Failed, SessionStatus::Cancelled]))
 }
 
-fn parse_types(text: &str) -> Result<Vec<EventType>, String> {
-    text.split(',')
-        .map(|name| {
-            name.trim().parse().map_err(|_| {
-                let names: Vec<&str> = EventType::ALL.into_iter().map(EventType::as_str).collect();
-                format!("type: must be of {}", names.join(", "))
-            })
-        })
-        .collect()
+fn example_types() -> Option<AnyOf<EventKind>> {
+    Some(AnyOf(vec![EventKind::Success, EventKind::Error]))
 }
 
 impl From<SessionSummary> for Summary {
@@ -366,7 +303,7 @@ impl From<SessionSummary> for Summary {
             .map(|ended_at| u64::try_from((ended_at - summary.created_at).num_milliseconds()).unwrap_or(0));
         Self {
             session_id: summary.head.session_id.as_uuid(),
-            status: summary.head.status().as_str().to_owned(),
+            status: summary.head.status().into(),
             topic: summary.topic,
             search_web: summary.search_web,
             user_id: summary.user_id,

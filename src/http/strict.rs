@@ -1,7 +1,7 @@
 //! JSON bodies, read strictly: an error names the field and the rule, in words for whoever wrote the client. Why not
 //! poem-openapi's `Json`: it turns numbers into strings where it can, and does not name a field that is missing.
 
-use std::marker::PhantomData;
+use std::{fmt, marker::PhantomData};
 
 use poem::{Error, Request, RequestBody, Result, http::StatusCode};
 use poem_openapi::{
@@ -11,7 +11,11 @@ use poem_openapi::{
     registry::{MetaMediaType, MetaRequest, MetaSchemaRef, Registry},
     types::Type,
 };
-use serde::de::DeserializeOwned;
+use serde::{
+    Deserialize,
+    de::{DeserializeOwned, Deserializer, MapAccess, Visitor, value::MapAccessDeserializer},
+};
+use serde_json::Value;
 
 /// A body that is read into a `T` and described as an `S`.
 pub(super) struct Strict<T, S = T> {
@@ -72,7 +76,54 @@ impl<'a, T: DeserializeOwned + Send, S: Type> ApiExtractor<'a> for Strict<T, S> 
     }
 }
 
-/// A struct would be read from an array as well, its fields by their order, which nobody was ever told of.
+/// A struct that is read from a JSON object and from nothing else. By itself it would be read from an array as well, its fields
+/// by their order, which nobody was ever told of.
+#[derive(Debug)]
+pub(super) struct Keyed<T>(pub(super) T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Keyed<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        struct Fields<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
+            type Value = Keyed<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, fields: A) -> std::result::Result<Self::Value, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(fields)).map(Keyed)
+            }
+        }
+
+        deserializer.deserialize_map(Fields(PhantomData))
+    }
+}
+
+/// The same for a value with structs inside: wherever what was `read` from the `given` JSON is written as an object, an object
+/// must have been given.
+///
+/// # Errors
+///
+/// Names the first place where it was not.
+pub(super) fn check_objects(given: &Value, read: &Value, place: &str) -> std::result::Result<(), String> {
+    match (given, read) {
+        (Value::Object(given), Value::Object(read)) => read
+            .iter()
+            .filter_map(|(field, read)| Some((field, given.get(field)?, read)))
+            .try_for_each(|(field, given, read)| check_objects(given, read, &format!("{place}.{field}"))),
+        (_, Value::Object(_)) => Err(format!("{place}: must be an object")),
+        (Value::Array(given), Value::Array(read)) => given
+            .iter()
+            .zip(read)
+            .enumerate()
+            .try_for_each(|(index, (given, read))| check_objects(given, read, &format!("{place}[{index}]"))),
+        _ => Ok(()),
+    }
+}
+
+/// The body of a request, where it is described as one object.
 fn check_shape(bytes: &[u8], described: &MetaSchemaRef) -> Result<()> {
     let is_array = bytes.trim_ascii_start().starts_with(b"[");
     match described {
@@ -111,7 +162,7 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> std::result::Result<T, String> {
 
 #[cfg(test)]
 mod tests {
-    use serde::Deserialize;
+    use serde_json::json;
 
     use super::*;
 
@@ -121,6 +172,25 @@ mod tests {
         topic: String,
         #[allow(dead_code)]
         user_id: uuid::Uuid,
+    }
+
+    #[test]
+    fn a_struct_is_read_from_an_object_alone() {
+        let user = r#""11111111-1111-4111-8111-111111111111""#;
+        let keyed = |json: &str| parse::<Vec<Keyed<Form>>>(json.as_bytes());
+        assert!(keyed(&format!(r#"[{{"topic":"x","user_id":{user}}}]"#)).is_ok());
+        let refused = keyed(&format!(r#"[{{"topic":"x","user_id":{user}}},["x",{user}]]"#)).unwrap_err();
+        assert_eq!(refused, "[1]: invalid type: sequence, expected an object");
+        assert_eq!(keyed(r#"[{"topic":"x"}]"#).unwrap_err(), "[0].user_id: is required");
+    }
+
+    #[test]
+    fn objects_stay_objects_all_the_way_down() {
+        let read = json!({"a": {"b": [{"c": 1}, {"c": 2}]}, "d": [1]});
+        assert_eq!(check_objects(&json!({"a": {"b": [{"c": 1}, {"c": 2}], "e": 0}, "d": [1]}), &read, "x"), Ok(()));
+        let wrong = |given| check_objects(&given, &read, "x").unwrap_err();
+        assert_eq!(wrong(json!([[[[1], [2]]], [1]])), "x: must be an object");
+        assert_eq!(wrong(json!({"a": {"b": [{"c": 1}, [2]]}, "d": [1]})), "x.a.b[1]: must be an object");
     }
 
     fn wrong(json: &str) -> String {

@@ -21,6 +21,7 @@ pub struct JobOptions {
     pub prune_every: Duration,
     pub session_ttl: Duration,
     pub history_retention: Duration,
+    pub access_retention: Duration,
     pub partition_width: Duration,
     pub seal_every: Duration,
 }

@@ -18,6 +18,11 @@ pub(super) async fn run(store: Store, options: JobOptions, due: Arc<Notify>, sto
             Ok(pruned) => report(pruned),
             Err(error) => tracing::warn!(%error, "pruning was cut short; the next pass goes on with it"),
         }
+        match store.prune_accesses(options.access_retention).await {
+            Ok(0) => {}
+            Ok(deleted) => tracing::info!(deleted, "the retention of these entries of the access trail is over"),
+            Err(error) => tracing::warn!(%error, "the access trail was not pruned; the next pass tries again"),
+        }
     }
 }
 

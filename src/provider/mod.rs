@@ -120,6 +120,21 @@ impl ProviderError {
         }
     }
 
+    /// The kind of failure in one word, for those who count them.
+    #[must_use]
+    pub const fn cause(&self) -> &'static str {
+        match self {
+            Self::Unauthorized => "unauthorized",
+            Self::Refused { .. } => "refused",
+            Self::Unavailable { .. } => "unavailable",
+            Self::Unreachable { .. } => "unreachable",
+            Self::TimedOut { .. } => "timed_out",
+            Self::Malformed { .. } => "malformed",
+            Self::CutOff { .. } => "cut_off",
+            Self::Declined { .. } => "declined",
+        }
+    }
+
     /// Tokens paid for although there is no answer.
     #[must_use]
     pub fn usage(&self) -> Usage {

@@ -12,7 +12,10 @@ pub mod websocket;
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::feed::Feed;
+use crate::{
+    feed::Feed,
+    store::{JoinNotes, Transport},
+};
 
 pub use pump::{Delivery, Outgoing, Pump};
 
@@ -20,10 +23,18 @@ pub use pump::{Delivery, Outgoing, Pump};
 #[derive(Clone)]
 pub struct Push {
     pub feed: Feed,
+    /// Takes note of who joins what.
+    pub joins: JoinNotes,
     /// Every connection runs in here.
     pub connections: TaskTracker,
     /// Cancelled when the node shuts down: connections tell their peers to come back, and end.
     pub shutdown: CancellationToken,
+}
+
+impl Push {
+    fn pump(&self, transport: Transport) -> Pump {
+        Pump::new(self.feed.clone(), self.joins.clone(), transport)
+    }
 }
 
 /// Counts a connection for as long as it lives.

@@ -6,10 +6,10 @@ use futures_util::{Stream, StreamExt, stream};
 use tokio_stream::StreamMap;
 
 use crate::{
-    event::{EventType, SessionId},
+    event::{EventType, Offset, SessionId},
     feed::{Chunk, Feed, JoinError, Subscription},
     projection::Status,
-    store::{SessionHead, StoreError},
+    store::{JoinNotes, SessionHead, SessionJoin, StoreError, Transport},
     wire::{ErrorCode, Frame, Join, ServerEvent},
 };
 
@@ -47,14 +47,16 @@ pub struct Delivery {
 /// Merges the joined sessions of one connection.
 pub struct Pump {
     feed: Feed,
+    joins: JoinNotes,
+    transport: Transport,
     joined: HashMap<SessionId, Joined>,
     chunks: StreamMap<SessionId, Chunks>,
 }
 
 impl Pump {
     #[must_use]
-    pub fn new(feed: Feed) -> Self {
-        Self { feed, joined: HashMap::new(), chunks: StreamMap::new() }
+    pub fn new(feed: Feed, joins: JoinNotes, transport: Transport) -> Self {
+        Self { feed, joins, transport, joined: HashMap::new(), chunks: StreamMap::new() }
     }
 
     /// Joins a session and returns the `session_status` to send before anything else of it. Joining again changes
@@ -78,6 +80,13 @@ impl Pump {
         }
         let (head, subscription) =
             self.feed.join(session_id, last_seen).await.map_err(|refusal| refused(session_id, &refusal))?;
+        self.joins.note(SessionJoin {
+            session_id,
+            transport: self.transport,
+            last_seen: last_seen.unwrap_or(Offset::ZERO),
+            last_offset: head.last_offset,
+            at: chrono::Utc::now(),
+        });
         self.joined.insert(session_id, Joined { told: head.status() });
         self.chunks.insert(session_id, chunks(subscription));
         Ok(status(&head))

@@ -11,7 +11,7 @@ use poem::{Body, IntoResponse, Response, http::header};
 use poem_openapi::{
     ApiResponse, OpenApi,
     param::{Header, Path, Query},
-    payload::{Json, Payload},
+    payload::Payload,
     registry::{MetaSchema, MetaSchemaRef},
 };
 use tokio::time::{Interval, MissedTickBehavior};
@@ -19,8 +19,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Gauge, Outgoing, Pump, Push};
 use crate::{
-    event::{Offset, SessionId},
-    wire::{ErrorCode, Join, Problem, ServerEvent, Tag},
+    refused,
+    store::Transport,
+    wire::{ErrorCode, IdParam, Join, OffsetParam, Problem, ServerEvent, Tag, parse_offset},
 };
 
 const HEARTBEAT_EVERY: Duration = Duration::from_secs(15);
@@ -55,19 +56,9 @@ pub enum StreamAnswer {
     /// The session has ended and the client has all of it: an `EventSource` stops here.
     #[oai(status = 204)]
     Over,
-    /// A parameter is not valid, or the offset is beyond the end of the log.
-    #[oai(status = 400, content_type = "application/problem+json")]
-    BadRequest(Json<Problem>),
-    /// There is no such session.
-    #[oai(status = 404, content_type = "application/problem+json")]
-    NotFound(Json<Problem>),
-    /// The session has expired; its events are in the history.
-    #[oai(status = 410, content_type = "application/problem+json")]
-    Expired(Json<Problem>),
-    /// The log cannot be read at the moment.
-    #[oai(status = 503, content_type = "application/problem+json")]
-    Unavailable(Json<Problem>),
 }
+
+type Refusal = refused![BadRequest, OffsetAhead, SessionNotFound, SessionExpired];
 
 pub struct SseApi {
     pub push: Push,
@@ -84,52 +75,45 @@ impl SseApi {
     async fn stream(
         &self,
         /// The session.
-        id: Path<String>,
+        id: Path<IdParam>,
         /// The last-seen offset.
         #[oai(name = "lastSeenOffset")]
-        last_seen_offset: Query<Option<String>>,
+        last_seen_offset: Query<Option<OffsetParam>>,
         /// The last-seen offset, as browsers send it; wins over the query.
-        #[oai(name = "Last-Event-ID")]
+        #[oai(name = "Last-Event-ID", example = "example_offset")]
         last_event_id: Header<Option<String>>,
-    ) -> StreamAnswer {
-        let Ok(session_id) = id.0.parse::<SessionId>() else {
-            return refuse(ErrorCode::SessionNotFound, "there is no such session");
+    ) -> Result<StreamAnswer, Refusal> {
+        let session_id = id.session()?;
+        let last_seen = match last_event_id.0.filter(|text| !text.is_empty()) {
+            Some(text) => {
+                Some(parse_offset(&text).ok_or_else(|| Problem::bad("Last-Event-ID: must be a whole number from 0"))?)
+            }
+            None => last_seen_offset.0.map(|OffsetParam(offset)| offset),
         };
-        let (name, text) = match (last_event_id.0, last_seen_offset.0) {
-            (Some(text), _) if !text.is_empty() => ("Last-Event-ID", Some(text)),
-            (_, text) => ("lastSeenOffset", text),
-        };
-        let last_seen = match text.as_deref().map(read_offset) {
-            None => None,
-            Some(Some(last_seen)) => Some(last_seen),
-            Some(None) => return refuse(ErrorCode::BadRequest, &format!("{name}: must be a whole number from 0")),
-        };
-        self.follow(Join { session_id, last_seen }).await
+        Ok(self.follow(Join { session_id, last_seen }).await?)
     }
 }
 
 impl SseApi {
-    async fn follow(&self, join: Join) -> StreamAnswer {
-        let mut pump = Pump::new(self.push.feed.clone());
+    async fn follow(&self, join: Join) -> Result<StreamAnswer, Problem> {
+        let mut pump = self.push.pump(Transport::Sse);
         let status = match pump.join(join).await {
             Ok(status) => status,
-            Err(ServerEvent::Error { code, message, .. }) => return refuse(code, &message),
+            Err(ServerEvent::Error { code, message, .. }) => return Err(refusal(code, message)),
             Err(ServerEvent::Status { .. }) => unreachable!("a refusal is an error"),
         };
         let is_ended = matches!(&status, ServerEvent::Status { status, last_offset, .. }
             if status.is_ended() && join.last_seen == Some(*last_offset));
         if is_ended {
-            return StreamAnswer::Over;
+            return Ok(StreamAnswer::Over);
         }
         let events = events(pump, status.sse().into(), self.push.shutdown.clone());
-        StreamAnswer::Events(EventStream(Body::from_bytes_stream(events)))
+        Ok(StreamAnswer::Events(EventStream(Body::from_bytes_stream(events))))
     }
 }
 
-/// Digits alone: an offset is what this server wrote, and it writes no sign.
-fn read_offset(text: &str) -> Option<Offset> {
-    let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
-    text.parse().ok().filter(|_| is_number).map(Offset::new)
+fn example_offset() -> Option<String> {
+    Some("17".to_owned())
 }
 
 struct Following {
@@ -187,22 +171,12 @@ impl Following {
     }
 }
 
-fn refuse(code: ErrorCode, detail: &str) -> StreamAnswer {
-    let problem = Json(Problem::new(code, detail));
+/// What a follower is told besides is that the log cannot be read at the moment: the problem of everybody.
+fn refusal(code: ErrorCode, detail: String) -> Problem {
     match code {
-        ErrorCode::SessionNotFound | ErrorCode::NotFound => StreamAnswer::NotFound(problem),
-        ErrorCode::SessionExpired => StreamAnswer::Expired(problem),
-        ErrorCode::BadRequest | ErrorCode::OffsetAhead => StreamAnswer::BadRequest(problem),
-        ErrorCode::Unauthorized
-        | ErrorCode::Forbidden
-        | ErrorCode::TooManySessions
-        | ErrorCode::Internal
-        | ErrorCode::NotSealed
-        | ErrorCode::SessionEnded
-        | ErrorCode::IdempotencyKeyReused
-        | ErrorCode::MethodNotAllowed
-        | ErrorCode::PayloadTooLarge
-        | ErrorCode::UnsupportedMediaType
-        | ErrorCode::Unavailable => StreamAnswer::Unavailable(Json(Problem::new(ErrorCode::Unavailable, detail))),
+        ErrorCode::BadRequest | ErrorCode::OffsetAhead | ErrorCode::SessionNotFound | ErrorCode::SessionExpired => {
+            Problem::new(code, detail)
+        }
+        _ => Problem::new(ErrorCode::Unavailable, detail),
     }
 }

@@ -32,7 +32,10 @@ use super::{
     Gauge, Outgoing, Pump, Push,
     upgrade::{self, Socket},
 };
-use crate::wire::{ErrorCode, Join, Leave, ServerEvent};
+use crate::{
+    store::Transport,
+    wire::{ErrorCode, Join, Leave, ServerEvent},
+};
 
 /// The largest frame that a client may send.
 const CLIENT_FRAME_BYTES_MAX: usize = 64 << 10;
@@ -78,7 +81,9 @@ async fn serve(push: Push, socket: Socket) {
         // Each is polled only when it is woken itself: a delivery must not cost a look at the socket's other side.
         let mut parts: FuturesUnordered<BoxFuture<'_, Part>> = FuturesUnordered::new();
         parts.push(read(&mut stream, commands, &heard).map(Part::Read).boxed());
-        parts.push(write(&mut sink, received, Pump::new(push.feed), push.shutdown).map(Part::Written).boxed());
+        parts.push(
+            write(&mut sink, received, push.pump(Transport::WebSocket), push.shutdown).map(Part::Written).boxed(),
+        );
         parts.push(heard.silence().map(|()| Part::Silent).boxed());
         match parts.next().await {
             Some(Part::Read(end)) => {
@@ -208,7 +213,7 @@ fn parse(text: &str) -> Command {
         "leave_session" => Leave::parse(&frame.data).map(Command::Leave),
         _ => return refuse("event: must be join_session or leave_session".to_owned()),
     };
-    parsed.unwrap_or_else(|error| refuse(error.to_string()))
+    parsed.unwrap_or_else(|error| Command::Refuse(error.into()))
 }
 
 /// Writes until the node stops, or the reader has ended and all it read is answered.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Change, Difference, Sum};
+use super::{Difference, Sum};
 use crate::event::SessionId;
 
 /// Something that is not as it was sealed.
@@ -55,31 +55,6 @@ pub enum Tampering {
     HeadUnknown {
         sha256: Sum,
     },
-}
-
-impl Tampering {
-    /// The word for it in answers.
-    #[must_use]
-    pub const fn as_str(&self) -> &'static str {
-        match self {
-            Self::Events(Difference { change: Change::Altered, .. }) => "events_altered",
-            Self::Events(Difference { change: Change::Removed, .. }) => "events_removed",
-            Self::Events(Difference { change: Change::Inserted, .. }) => "events_inserted",
-            Self::Events(Difference { change: Change::Moved { .. }, .. }) => "events_moved",
-            Self::LogAltered => "log_altered",
-            Self::LogRemoved { .. } => "log_removed",
-            Self::SessionRemoved => "session_removed",
-            Self::LogUnreadable { .. } => "log_unreadable",
-            Self::PartitionRemoved { .. } => "partition_removed",
-            Self::LeavesAltered => "leaves_altered",
-            Self::LeavesRemoved => "leaves_removed",
-            Self::SealAltered => "seal_altered",
-            Self::ChainBroken => "chain_broken",
-            Self::SealsRemoved { .. } => "seals_removed",
-            Self::SealRemoved => "seal_removed",
-            Self::HeadUnknown { .. } => "head_unknown",
-        }
-    }
 }
 
 impl fmt::Display for Tampering {

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, sessions::tellable};
 use crate::{
     course::{Course, Lesson, LessonContent, Part},
     event::SessionId,
@@ -23,6 +23,13 @@ pub struct CourseSummary {
     pub parts: u32,
     pub lessons: u32,
     pub created_at: DateTime<Utc>,
+}
+
+/// The place of a course among all, newest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CoursePlace {
+    pub created_at: DateTime<Utc>,
+    pub id: Uuid,
 }
 
 /// The data of a `course_generated` event.
@@ -221,6 +228,22 @@ impl Store {
         Ok(find(&mut connection, course_id).await?.map(|saved| saved.course))
     }
 
+    /// Whether an event of the session brought the course.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be asked.
+    pub async fn has_course(&self, session_id: SessionId, course_id: Uuid) -> Result<bool, StoreError> {
+        Ok(sqlx::query_scalar!(
+            r#"select exists (select from coursestream.courses where course_id = $2 and session_id = $1)
+                or exists (select from coursestream.sessions where session_id = $1 and course_id = $2) as "has!""#,
+            session_id.as_uuid(),
+            course_id
+        )
+        .fetch_one(&self.pool)
+        .await?)
+    }
+
     /// Saved courses, newest first, behind `before` where it is given.
     ///
     /// # Errors
@@ -229,7 +252,7 @@ impl Store {
     pub async fn list_courses(
         &self,
         user_id: Option<Uuid>,
-        before: Option<Uuid>,
+        before: Option<CoursePlace>,
         limit: usize,
     ) -> Result<Vec<CourseSummary>, StoreError> {
         let rows = sqlx::query!(
@@ -237,10 +260,12 @@ impl Store {
                 (select count(*) from coursestream.course_parts p where p.course_id = c.course_id) as "parts!",
                 (select count(*) from coursestream.course_lessons l where l.course_id = c.course_id) as "lessons!"
             from coursestream.courses c
-            where ($1::uuid is null or user_id = $1) and ($2::uuid is null or course_id < $2)
-            order by course_id desc limit $3"#,
+            where ($1::uuid is null or user_id = $1)
+                and ($2::timestamptz is null or (created_at, course_id) < ($2, $3::uuid))
+            order by created_at desc, course_id desc limit $4"#,
             user_id,
-            before,
+            before.map(|place| tellable(place.created_at)),
+            before.map(|place| place.id),
             i64::try_from(limit).unwrap_or(i64::MAX)
         )
         .fetch_all(&self.pool)

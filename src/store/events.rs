@@ -17,7 +17,7 @@ const READ_BYTES_MAX: usize = 1 << 20;
 #[derive(Debug)]
 pub struct EventPage {
     pub events: Vec<Event>,
-    /// Whether the read ended because it found no more, and not at a limit.
+    /// Whether there were no more: the read ended there, and not at a limit.
     pub is_dry: bool,
 }
 
@@ -81,33 +81,36 @@ impl Store {
         types: Option<&[EventType]>,
     ) -> Result<EventPage, StoreError> {
         let types: Option<Vec<String>> = types.map(|types| types.iter().map(|kind| kind.as_str().to_owned()).collect());
+        // Each half by itself in order and to its limit: else a page would cost as much as all that lies behind it.
         let mut rows = sqlx::query_as!(
             EventRow,
             r#"select "offset" as "offset!", type as "kind!", message as "message!", data::text, recorded_at as "recorded_at!"
             from (
-                select "offset", type, message, data, recorded_at from coursestream.events
+                (select "offset", type, message, data, recorded_at from coursestream.events
                 where session_id = $1 and "offset" > $2 and ($4::text[] is null or type = any($4))
+                order by "offset" limit $3)
                 union all
-                select "offset", type, message, data, recorded_at from coursestream.events_archive
+                (select "offset", type, message, data, recorded_at from coursestream.events_archive
                 where session_id = $1 and "offset" > $2 and ($4::text[] is null or type = any($4))
+                order by "offset" limit $3)
             ) as log
             order by "offset" limit $3"#,
             session_id.as_uuid(),
             after.as_i64(),
-            i64::try_from(limit).unwrap_or(i64::MAX),
+            // One more than asked for tells whether there are more.
+            i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1),
             types.as_deref() as Option<&[String]>,
         )
         .fetch(&self.pool);
         let mut events = Vec::new();
         let mut bytes = 0;
         while let Some(row) = rows.try_next().await? {
-            bytes += row.bytes();
-            events.push(row.into_event(session_id)?);
-            if bytes > READ_BYTES_MAX {
+            if events.len() == limit || bytes > READ_BYTES_MAX {
                 return Ok(EventPage { events, is_dry: false });
             }
+            bytes += row.bytes();
+            events.push(row.into_event(session_id)?);
         }
-        let is_dry = events.len() < limit;
-        Ok(EventPage { events, is_dry })
+        Ok(EventPage { events, is_dry: true })
     }
 }

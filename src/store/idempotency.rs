@@ -28,25 +28,44 @@ impl From<sqlx::Error> for IdempotencyError {
 }
 
 impl Store {
-    /// Creates a session, or finds the one that this key created before. Of concurrent calls with one key, one creates; the
-    /// others wait for it on the key's row.
+    /// Queues a run, or finds the one that this key created before; `None` where `queue_max` wait already. Runs are admitted
+    /// one by one, whatever the node, so the bound is exact, and of concurrent calls with one key one creates.
     ///
     /// # Errors
     ///
     /// [`IdempotencyError::Reused`] where the key belongs to another request of this user.
-    pub async fn create_session_once(
+    pub async fn create_run(
         &self,
         new: &NewSession,
-        idempotency: &Idempotency,
-    ) -> Result<SessionId, IdempotencyError> {
-        // The usual retry finds its session without writing anything.
-        if let Some(session_id) = self.find_by_key(new.user_id, idempotency).await? {
-            return Ok(session_id);
+        idempotency: Option<&Idempotency>,
+        queue_max: usize,
+    ) -> Result<Option<SessionId>, IdempotencyError> {
+        // The usual retry finds its session without writing anything, and adds nothing to the queue.
+        if let Some(idempotency) = idempotency
+            && let Some(session_id) = self.find_by_key(new.user_id, idempotency).await?
+        {
+            return Ok(Some(session_id));
         }
         let session_id = self.new_session_id().await?;
         let mut connection = self.pool.acquire().await?;
         let mut transaction = connection.begin().await?;
+        sqlx::query!("select pg_advisory_xact_lock(hashtext('coursestream.queue'))")
+            .fetch_one(&mut *transaction)
+            .await?;
+        if sessions::count_queued(&mut transaction, queue_max).await? >= queue_max {
+            drop(transaction);
+            drop(connection);
+            // The one that waited before us at the door may have been this very request.
+            return match idempotency {
+                Some(idempotency) => self.find_by_key(new.user_id, idempotency).await,
+                None => Ok(None),
+            };
+        }
         sessions::insert(&mut transaction, session_id, new).await?;
+        let Some(idempotency) = idempotency else {
+            transaction.commit().await?;
+            return Ok(Some(session_id));
+        };
         let claimed = sqlx::query!(
             "insert into coursestream.idempotency_keys (user_id, key, request_sha256, session_id)
             values ($1, $2, $3, $4) on conflict do nothing",
@@ -59,13 +78,14 @@ impl Store {
         .await?;
         if claimed.rows_affected() == 1 {
             transaction.commit().await?;
-            return Ok(session_id);
+            return Ok(Some(session_id));
         }
         transaction.rollback().await?;
         drop(connection);
-        self.find_by_key(new.user_id, idempotency)
-            .await?
-            .ok_or_else(|| StoreError::Unknown("an idempotency key vanished while it was used".to_owned()).into())
+        match self.find_by_key(new.user_id, idempotency).await? {
+            Some(session_id) => Ok(Some(session_id)),
+            None => Err(StoreError::Unknown("an idempotency key vanished while it was used".to_owned()).into()),
+        }
     }
 
     /// The session that this key created before.

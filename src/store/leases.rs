@@ -18,6 +18,8 @@ pub struct Claim {
     pub topic: String,
     pub search_web: bool,
     pub user_id: Uuid,
+    /// Attempts that are not held against it: their nodes handed it back.
+    pub handed_back: u32,
 }
 
 /// A lease to be renewed.
@@ -44,7 +46,7 @@ impl Store {
             update coursestream.sessions s
             set lease_node = $1, fence = fence + 1, lease_expires_at = now() + make_interval(secs => $2)
             from free where s.session_id = free.session_id
-            returning s.session_id, s.fence, s.topic, s.search_web, s.user_id",
+            returning s.session_id, s.fence, s.topic, s.search_web, s.user_id, s.handed_back",
             node,
             ttl.as_secs_f64(),
             i64::try_from(limit).unwrap_or(i64::MAX)
@@ -59,34 +61,15 @@ impl Store {
                 topic: row.topic,
                 search_web: row.search_web,
                 user_id: row.user_id,
+                handed_back: u32::try_from(row.handed_back).unwrap_or(0),
             })
             .collect();
         claims.sort_by_key(|claim| claim.session_id);
         Ok(claims)
     }
 
-    /// Takes one run over from whoever holds it, so that the next append is ours. `None` where the session has ended or does not
-    /// exist. An outside producer's session is seized as well, to be cancelled.
-    ///
-    /// # Errors
-    ///
-    /// When the database cannot be asked.
-    pub async fn seize_run(&self, session_id: SessionId, node: Uuid, ttl: Duration) -> Result<Option<i64>, StoreError> {
-        let row = sqlx::query!(
-            "update coursestream.sessions
-            set lease_node = $2, fence = fence + 1, lease_expires_at = now() + make_interval(secs => $3)
-            where session_id = $1 and ended_at is null
-            returning fence",
-            session_id.as_uuid(),
-            node,
-            ttl.as_secs_f64()
-        )
-        .fetch_optional(&self.pool)
-        .await?;
-        Ok(row.map(|row| row.fence))
-    }
-
-    /// Renews leases and returns those that are still ours.
+    /// Renews leases and returns those that are still ours, each with whether it was renewed: a row that somebody holds is
+    /// passed over, since waiting for it would cost the others their leases.
     ///
     /// # Errors
     ///
@@ -96,14 +79,28 @@ impl Store {
         node: Uuid,
         leases: &[Renewal],
         ttl: Duration,
-    ) -> Result<Vec<Renewal>, StoreError> {
+    ) -> Result<Vec<(Renewal, bool)>, StoreError> {
         let ids: Vec<Uuid> = leases.iter().map(|lease| lease.session_id.as_uuid()).collect();
         let fences: Vec<i64> = leases.iter().map(|lease| lease.fence).collect();
         let rows = sqlx::query!(
-            "update coursestream.sessions s set lease_expires_at = now() + make_interval(secs => $4)
-            from unnest($2::uuid[], $3::bigint[]) as ours (session_id, fence)
-            where s.session_id = ours.session_id and s.fence = ours.fence and s.lease_node = $1 and s.ended_at is null
-            returning s.session_id, s.fence",
+            r#"with ours as (
+                select s.session_id, s.fence
+                from unnest($2::uuid[], $3::bigint[]) as held (session_id, fence)
+                join coursestream.sessions s using (session_id)
+                where s.fence = held.fence and s.lease_node = $1 and s.ended_at is null
+            ),
+            free as (
+                select s.session_id from ours join coursestream.sessions s using (session_id)
+                where s.fence = ours.fence and s.lease_node = $1 and s.ended_at is null
+                for no key update of s skip locked
+            ),
+            renewed as (
+                update coursestream.sessions s set lease_expires_at = now() + make_interval(secs => $4)
+                from free where s.session_id = free.session_id
+                returning s.session_id
+            )
+            select ours.session_id, ours.fence, renewed.session_id is not null as "is_renewed!"
+            from ours left join renewed using (session_id)"#,
             node,
             &ids,
             &fences,
@@ -111,23 +108,23 @@ impl Store {
         )
         .fetch_all(&self.pool)
         .await?;
-        Ok(rows
-            .into_iter()
-            .map(|row| Renewal { session_id: SessionId::from_uuid(row.session_id), fence: row.fence })
-            .collect())
+        let lease = |session_id, fence| Renewal { session_id: SessionId::from_uuid(session_id), fence };
+        Ok(rows.into_iter().map(|row| (lease(row.session_id, row.fence), row.is_renewed)).collect())
     }
 
-    /// Hands a run back, so that any node may go on with it at once.
+    /// Hands a run back, so that any node may go on with it at once. An excused attempt is not held against the run.
     ///
     /// # Errors
     ///
     /// When the database cannot be asked.
-    pub async fn release_run(&self, lease: Renewal) -> Result<(), StoreError> {
+    pub async fn release_run(&self, lease: Renewal, is_excused: bool) -> Result<(), StoreError> {
         sqlx::query!(
-            "update coursestream.sessions set lease_node = null, lease_expires_at = null
+            "update coursestream.sessions set lease_node = null, lease_expires_at = null,
+                handed_back = handed_back + $3::boolean::integer
             where session_id = $1 and fence = $2 and ended_at is null",
             lease.session_id.as_uuid(),
-            lease.fence
+            lease.fence,
+            is_excused
         )
         .execute(&self.pool)
         .await?;

@@ -4,11 +4,13 @@
 //! One file per table or operation, one statement per function, rows private to their file and turned into domain types
 //! on the way out. What is absent is `Ok(None)`. A transaction begins and ends in one function.
 
+mod analytics;
 pub mod append;
 mod courses;
 mod digests;
 mod events;
 mod idempotency;
+mod joins;
 mod leases;
 mod notify;
 mod partitions;
@@ -17,6 +19,7 @@ mod rebuild;
 mod seals;
 mod secrets;
 mod sessions;
+mod trail;
 mod verify;
 
 use std::time::Duration;
@@ -26,16 +29,19 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
+pub use analytics::{Activity, ActivityReport, Percentiles, Span};
 pub use append::{AppendError, Appended, Appender, Committed, Writer};
-pub use courses::CourseSummary;
+pub use courses::{CoursePlace, CourseSummary};
 pub use events::EventPage;
 pub use idempotency::{Idempotency, IdempotencyError};
+pub use joins::{JoinNotes, JoinWriter, SessionJoin, Transport};
 pub use leases::{Claim, Renewal};
 pub use partitions::Pruned;
-pub use producers::ProducerMark;
+pub use producers::{Marked, ProducerMark};
 pub use rebuild::Difference;
 pub use seals::{ChainHead, SealBacklog, SealPass, Unreadable};
 pub use sessions::{NewSession, OutsideProducer, SessionFilter, SessionHead, SessionSummary};
+pub use trail::{Access, AccessFilter};
 pub use verify::{SealedWhen, Verified};
 
 /// The database did not do what was asked. A caller that can wait may try again when [`StoreError::is_transient`].
@@ -85,6 +91,11 @@ fn is_connection_trouble(error: &sqlx::Error) -> bool {
     }
 }
 
+/// Whether somebody held a row for longer than a statement waits.
+fn is_lock_timeout(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(|error| error.code().as_deref() == Some("55P03"))
+}
+
 /// How the store connects.
 #[derive(Clone, Debug)]
 pub struct StoreOptions {
@@ -127,7 +138,7 @@ impl Store {
             connect
         } else {
             // Event tables have many partitions: a generic plan would open them all, a custom one only those it needs.
-            durable(connect).options([("plan_cache_mode", "force_custom_plan")])
+            durable(connect).options([("plan_cache_mode", "force_custom_plan"), ("lock_timeout", "3s")])
         };
         let pool = PgPoolOptions::new()
             .max_connections(options.connections_max)
@@ -201,6 +212,8 @@ fn durable(options: PgConnectOptions) -> PgConnectOptions {
         // Invariant 1: nothing is shown before it is flushed.
         ("synchronous_commit", "on"),
         ("jit", "off"),
+        // A node that stands still in the middle of a transaction must not hold its rows for as long as it does.
+        ("idle_in_transaction_session_timeout", "10s"),
         // `$user` alone would find our schema on one run and not on another.
         ("search_path", "coursestream,public"),
     ])

@@ -196,6 +196,22 @@ impl Store {
             }
         }
         loop {
+            // No foreign key does it for these.
+            let deleted = sqlx::query!(
+                "delete from coursestream.joins where ctid = any(array(
+                    select ctid from coursestream.joins where session_id >= $1 and session_id < $2 limit 5000
+                ))",
+                partition.lower_bound,
+                partition.upper_bound
+            )
+            .execute(&mut *connection)
+            .await?
+            .rows_affected();
+            if deleted == 0 {
+                break;
+            }
+        }
+        loop {
             let deleted = sqlx::query!(
                 "delete from coursestream.seal_leaves where session_id in (
                     select session_id from coursestream.seal_leaves

@@ -84,10 +84,33 @@ pub struct SessionFilter {
 /// it by no more than this: so the index on ids finds where to begin, and `created_at` decides.
 const CLOCKS_DIFFER_MAX: TimeDelta = TimeDelta::hours(1);
 
-/// The lowest UUIDv7 of a moment; `None` where a UUIDv7 cannot tell it.
-fn first_id_at(moment: DateTime<Utc>) -> Option<Uuid> {
-    let millis = u64::try_from(moment.timestamp_millis()).ok().filter(|millis| *millis < 1 << 48)?;
-    Some(Uuid::from_u64_pair(millis << 16, 0))
+/// The lowest UUIDv7 of a moment, or of the nearest that one can tell.
+pub(super) fn first_id_at(moment: DateTime<Utc>) -> Uuid {
+    let millis = u64::try_from(moment.timestamp_millis()).unwrap_or(0).min((1 << 48) - 1);
+    Uuid::from_u64_pair(millis << 16, 0)
+}
+
+/// The moment, or the nearest to it that Postgres and we both can tell: all that is kept is between the two.
+pub(super) fn tellable(moment: DateTime<Utc>) -> DateTime<Utc> {
+    const SECONDS_MAX: i64 = 100_000_000_000;
+    moment.clamp(
+        DateTime::from_timestamp(-SECONDS_MAX, 0).unwrap_or_default(),
+        DateTime::from_timestamp(SECONDS_MAX, 0).unwrap_or_default(),
+    )
+}
+
+/// The pattern of texts that contain this one. Nothing in it is a wildcard.
+fn containing(text: &str) -> String {
+    let mut pattern = String::with_capacity(text.len() + 2);
+    pattern.push('%');
+    for character in text.chars() {
+        if matches!(character, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(character);
+    }
+    pattern.push('%');
+    pattern
 }
 
 struct HeadRow {
@@ -176,6 +199,20 @@ pub(super) fn parse_phase(text: &str) -> Result<Phase, StoreError> {
 /// A count that a CHECK or the append statement keeps non-negative.
 pub(super) fn count(value: i64) -> u64 {
     u64::try_from(value).unwrap_or(0)
+}
+
+/// How many runs wait for a node, counted up to `limit`.
+pub(super) async fn count_queued(connection: &mut PgConnection, limit: usize) -> Result<usize, sqlx::Error> {
+    let queued = sqlx::query_scalar!(
+        r#"select count(*) as "queued!" from (
+            select from coursestream.sessions
+            where ended_at is null and producer is null and lease_node is null limit $1
+        ) as waiting"#,
+        i64::try_from(limit).unwrap_or(i64::MAX)
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(usize::try_from(queued).unwrap_or(0))
 }
 
 pub(super) async fn insert(
@@ -284,10 +321,10 @@ impl Store {
                 log_count, progress_count, success_count, error_count, course_generated_count,
                 course_id, error, provider, model, prompt_tokens, completion_tokens, attempts,
                 expired_at is not null as "is_expired!",
-                exists (
-                    select from coursestream.partitions p
-                    where p.lower_bound <= s.session_id and s.session_id < p.upper_bound and p.archived_at is not null
-                ) as "is_archived!"
+                coalesce((
+                    select p.archived_at is not null and s.session_id < p.upper_bound from coursestream.partitions p
+                    where p.lower_bound <= s.session_id order by p.lower_bound desc limit 1
+                ), false) as "is_archived!"
             from coursestream.sessions s where session_id = $1"#,
             session_id.as_uuid()
         )
@@ -310,34 +347,43 @@ impl Store {
     ) -> Result<Vec<SessionSummary>, StoreError> {
         let statuses: Option<Vec<String>> =
             filter.statuses.as_ref().map(|statuses| statuses.iter().map(|status| status.as_str().to_owned()).collect());
+        let expired_too = filter.statuses.as_ref().is_some_and(|statuses| statuses.contains(&Status::Expired));
+        let [started_after, started_before] =
+            [filter.started_after, filter.started_before].map(|moment| moment.map(tellable));
+        // Every filter that is not there is planned away. The statuses are asked for in the words of their index. The bounds are
+        // said of both tables: a merge would read the other one from its end on.
         sqlx::query_as!(
             SummaryRow,
-            r#"select session_id, topic, search_web, user_id, created_at, status, ended_at, last_offset,
+            r#"select session_id, s.topic, search_web, user_id, created_at, status, ended_at, last_offset,
                 log_count, progress_count, success_count, error_count, course_generated_count,
                 course_id, error, provider, model, prompt_tokens, completion_tokens, attempts,
                 expired_at is not null as "is_expired!",
-                exists (
-                    select from coursestream.partitions p
-                    where p.lower_bound <= s.session_id and s.session_id < p.upper_bound and p.archived_at is not null
-                ) as "is_archived!"
-            from coursestream.sessions s
+                coalesce((
+                    select p.archived_at is not null and s.session_id < p.upper_bound from coursestream.partitions p
+                    where p.lower_bound <= s.session_id order by p.lower_bound desc limit 1
+                ), false) as "is_archived!"
+            from coursestream.sessions s join coursestream.session_topics t using (session_id)
             where ($1::uuid is null or session_id < $1)
-                and ($2::text[] is null or case when expired_at is null then status else 'expired' end = any($2))
-                and ($3::uuid is null or user_id = $3)
-                and ($4::text is null or position(lower($4) in lower(topic)) > 0)
-                and ($5::timestamptz is null or created_at >= $5)
-                and ($6::timestamptz is null or created_at < $6)
-                and ($7::uuid is null or session_id >= $7)
-                and ($8::uuid is null or session_id < $8)
-            order by session_id desc limit $9"#,
+                and ($2::text[] is null or (expired_at is null and status = any($2)) or ($3 and expired_at is not null))
+                and ($4::uuid is null or user_id = $4)
+                and ($5::text is null or t.topic like lower($5))
+                and ($6::timestamptz is null or created_at >= $6)
+                and ($7::timestamptz is null or created_at < $7)
+                and ($8::uuid is null or session_id >= $8)
+                and ($9::uuid is null or session_id < $9)
+                and ($1 is null or t.session_id < $1)
+                and ($8 is null or t.session_id >= $8)
+                and ($9 is null or t.session_id < $9)
+            order by session_id desc limit $10"#,
             before.map(|id| id.as_uuid()),
             statuses.as_deref(),
+            expired_too,
             filter.user_id,
-            filter.topic.as_deref(),
-            filter.started_after,
-            filter.started_before,
-            filter.started_after.and_then(|after| first_id_at(after.checked_sub_signed(CLOCKS_DIFFER_MAX)?)),
-            filter.started_before.and_then(|before| first_id_at(before.checked_add_signed(CLOCKS_DIFFER_MAX)?)),
+            filter.topic.as_deref().map(containing),
+            started_after,
+            started_before,
+            started_after.map(|after| first_id_at(after - CLOCKS_DIFFER_MAX)),
+            started_before.map(|before| first_id_at(before + CLOCKS_DIFFER_MAX)),
             i64::try_from(limit).unwrap_or(i64::MAX)
         )
         .fetch_all(&self.pool)
@@ -353,16 +399,7 @@ impl Store {
     ///
     /// When the database cannot be asked.
     pub async fn count_queued(&self, limit: usize) -> Result<usize, StoreError> {
-        let queued = sqlx::query_scalar!(
-            r#"select count(*) as "queued!" from (
-                select from coursestream.sessions
-                where ended_at is null and producer is null and lease_node is null limit $1
-            ) as waiting"#,
-            i64::try_from(limit).unwrap_or(i64::MAX)
-        )
-        .fetch_one(&self.pool)
-        .await?;
-        Ok(usize::try_from(queued).unwrap_or(0))
+        Ok(count_queued(&mut *self.pool.acquire().await?, limit).await?)
     }
 
     /// Marks sessions that ended longer than `ttl` ago as expired, at most `limit` of them, and says how many.

@@ -2,8 +2,11 @@
 
 use std::fmt;
 
+use poem_openapi::Enum;
+
 /// Why a client was refused. The eight that real-time events carry, and those that only HTTP knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Enum)]
+#[oai(rename_all = "snake_case")]
 pub enum ErrorCode {
     BadRequest,
     Unauthorized,
@@ -13,18 +16,42 @@ pub enum ErrorCode {
     OffsetAhead,
     TooManySessions,
     Internal,
-    /// HTTP only, as are all below.
+    // HTTP only, as are all below.
     NotFound,
     MethodNotAllowed,
     NotSealed,
     SessionEnded,
     IdempotencyKeyReused,
+    ProducerSeqReused,
     PayloadTooLarge,
     UnsupportedMediaType,
     Unavailable,
 }
 
+/// What a client waits, in seconds, before it asks again for what was not to be had.
+const RETRY_AFTER_SECONDS: u32 = 5;
+
 impl ErrorCode {
+    pub const ALL: [Self; 17] = [
+        Self::BadRequest,
+        Self::Unauthorized,
+        Self::Forbidden,
+        Self::SessionNotFound,
+        Self::SessionExpired,
+        Self::OffsetAhead,
+        Self::TooManySessions,
+        Self::Internal,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::NotSealed,
+        Self::SessionEnded,
+        Self::IdempotencyKeyReused,
+        Self::ProducerSeqReused,
+        Self::PayloadTooLarge,
+        Self::UnsupportedMediaType,
+        Self::Unavailable,
+    ];
+
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -41,6 +68,7 @@ impl ErrorCode {
             Self::NotSealed => "not_sealed",
             Self::SessionEnded => "session_ended",
             Self::IdempotencyKeyReused => "idempotency_key_reused",
+            Self::ProducerSeqReused => "producer_seq_reused",
             Self::PayloadTooLarge => "payload_too_large",
             Self::UnsupportedMediaType => "unsupported_media_type",
             Self::Unavailable => "unavailable",
@@ -64,6 +92,7 @@ impl ErrorCode {
             Self::NotSealed => "The session has no seal yet",
             Self::SessionEnded => "The session has ended",
             Self::IdempotencyKeyReused => "The Idempotency-Key was used before",
+            Self::ProducerSeqReused => "The Producer-Seq was used before",
             Self::PayloadTooLarge => "The body is too large",
             Self::UnsupportedMediaType => "The body is of a type that is not read here",
             Self::Unavailable => "Try again later",
@@ -83,11 +112,17 @@ impl ErrorCode {
             Self::SessionExpired => 410,
             Self::PayloadTooLarge => 413,
             Self::UnsupportedMediaType => 415,
-            Self::IdempotencyKeyReused => 422,
+            Self::IdempotencyKeyReused | Self::ProducerSeqReused => 422,
             Self::TooManySessions => 429,
             Self::Internal => 500,
             Self::Unavailable => 503,
         }
+    }
+
+    /// `Retry-After` of the HTTP answer, in seconds.
+    #[must_use]
+    pub const fn retry_after(self) -> Option<u32> {
+        if self.status() == 503 { Some(RETRY_AFTER_SECONDS) } else { None }
     }
 
     /// Whether the same request may succeed later.
@@ -106,6 +141,7 @@ impl ErrorCode {
             | Self::NotSealed
             | Self::SessionEnded
             | Self::IdempotencyKeyReused
+            | Self::ProducerSeqReused
             | Self::PayloadTooLarge
             | Self::UnsupportedMediaType => false,
         }
@@ -115,5 +151,19 @@ impl ErrorCode {
 impl fmt::Display for ErrorCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use poem_openapi::types::ToJSON;
+
+    use super::*;
+
+    #[test]
+    fn the_document_has_the_words_that_are_sent() {
+        for code in ErrorCode::ALL {
+            assert_eq!(code.to_json(), Some(code.as_str().into()));
+        }
     }
 }

@@ -7,11 +7,16 @@ mod code;
 mod export;
 mod frame;
 mod json;
+mod param;
 mod problem;
+mod refused;
 
 pub use client::{Join, Leave, PayloadError};
 pub use code::ErrorCode;
 pub use export::ExportForm;
 pub use frame::{Frame, ServerEvent, Stamped};
 pub use json::{JsonError, check_json};
+pub(crate) use param::param_type;
+pub use param::{IdParam, OffsetParam, TextParam, parse_offset};
 pub use problem::{Problem, Tag};
+pub use refused::{AsProblem, Form, Refused, codes};

@@ -1,16 +1,15 @@
 //! RFC 9457 problem details: what an HTTP error looks like.
 
-use poem_openapi::{Object, Tags};
-use serde::Serialize;
+use poem_openapi::{Object, Tags, types::Example};
 
 use super::ErrorCode;
 
 /// An error, as `application/problem+json` (RFC 9457).
-#[derive(Clone, Debug, Serialize, Object)]
+#[derive(Clone, Debug, Object)]
+#[oai(example)]
 pub struct Problem {
     /// Names the kind of problem: `urn:coursestream:problem:` and the code.
-    #[serde(rename = "type")]
-    #[oai(rename = "type")]
+    #[oai(rename = "type", validator(pattern = "^urn:coursestream:problem:[a-z_]+$"))]
     pub kind: String,
     /// The kind of problem in a few words.
     pub title: String,
@@ -19,19 +18,45 @@ pub struct Problem {
     /// What was wrong with this request: the field and the rule, where there is one.
     pub detail: String,
     /// The code, the same as real-time events carry.
-    pub code: String,
+    pub code: ErrorCode,
+    /// Seconds after which the same request may succeed: the answer's `Retry-After`.
+    #[oai(skip)]
+    pub retry_after: Option<u32>,
 }
 
 impl Problem {
     #[must_use]
     pub fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
         Self {
-            kind: format!("urn:coursestream:problem:{code}"),
+            kind: Self::kind_of(code),
             title: code.title().to_owned(),
             status: code.status(),
             detail: detail.into(),
-            code: code.as_str().to_owned(),
+            code,
+            retry_after: code.retry_after(),
         }
+    }
+
+    /// A request that is not valid: which field breaks which rule.
+    #[must_use]
+    pub fn bad(rule: impl Into<String>) -> Self {
+        Self::new(ErrorCode::BadRequest, rule)
+    }
+
+    /// A session that is not there, in the words of every endpoint.
+    #[must_use]
+    pub fn no_session() -> Self {
+        Self::new(ErrorCode::SessionNotFound, "there is no such session")
+    }
+
+    pub(super) fn kind_of(code: ErrorCode) -> String {
+        format!("urn:coursestream:problem:{code}")
+    }
+}
+
+impl Example for Problem {
+    fn example() -> Self {
+        Self::bad("limit: must be at most 200")
     }
 }
 
@@ -44,7 +69,9 @@ pub enum Tag {
     Sessions,
     /// Courses that runs have saved.
     Courses,
-    /// Exports, seals and their verification.
+    /// What happened, summed up.
+    Analytics,
+    /// Exports, seals and their verification; who read what, through the endpoints for auditors.
     Audit,
     /// Whether this node is well.
     Health,

@@ -24,6 +24,7 @@ use proptest::{
     prelude::*,
     test_runner::{Config, TestCaseResult, TestRunner},
 };
+use sqlx::PgPool;
 use tokio::{
     sync::watch,
     task::{JoinHandle, JoinSet},
@@ -35,7 +36,6 @@ use self::plan::{By, Plan, SessionPlan, Step, Subscriber};
 use crate::support::{database::Database, service::PATIENCE};
 
 const CASES: u32 = 24;
-const LEASE: Duration = Duration::from_secs(60);
 
 #[test]
 fn the_log_its_projections_and_its_followers_agree_whatever_is_appended() {
@@ -54,6 +54,7 @@ struct Nodes {
     near: Feed,
     other: Feed,
     far: Feed,
+    pool: PgPool,
     _database: Database,
 }
 
@@ -68,7 +69,7 @@ struct Outcome {
 
 /// One session while its plan is carried out.
 struct Running {
-    store: Store,
+    pool: PgPool,
     appenders: [Appender; 2],
     session_id: SessionId,
     is_produced: bool,
@@ -102,7 +103,8 @@ impl Nodes {
             let (feed, stop) = (feed.clone(), never.clone());
             tokio::spawn(async move { feed.run_notifier(stop).await });
         }
-        Self { store, near, other, far, _database: database }
+        let pool = PgPool::connect_lazy_with(database.options());
+        Self { pool, store, near, other, far, _database: database }
     }
 
     async fn try_out(&self, plan: Plan) -> TestCaseResult {
@@ -137,7 +139,7 @@ impl Nodes {
         };
         let session_id = self.store.create_session(&new).await.unwrap();
         let running = Arc::new(Running {
-            store: self.store.clone(),
+            pool: self.pool.clone(),
             appenders,
             session_id,
             is_produced: plan.is_produced,
@@ -227,7 +229,11 @@ struct Begun {
 
 impl Running {
     async fn take_over(&self) {
-        if let Some(fence) = self.store.seize_run(self.session_id, Uuid::new_v4(), LEASE).await.unwrap() {
+        // As where another node claims it.
+        let seize = "update coursestream.sessions set fence = fence + 1 where session_id = $1 and ended_at is null returning fence";
+        let seized =
+            sqlx::query_scalar::<_, i64>(seize).bind(self.session_id.as_uuid()).fetch_optional(&self.pool).await;
+        if let Some(fence) = seized.unwrap() {
             self.fence.fetch_max(fence, Ordering::SeqCst);
         }
     }

@@ -4,6 +4,7 @@
 mod disk;
 mod failover;
 mod pooler;
+mod unknown;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 

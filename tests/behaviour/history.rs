@@ -1,5 +1,7 @@
 //! The history: every session that is kept, found by what it was and when.
 
+mod plans;
+
 use std::collections::HashSet;
 
 use reqwest::StatusCode;
@@ -113,6 +115,95 @@ async fn pages_of_the_history_show_each_session_once() {
     let (_, page) = api.get("/api/v1/sessions?topic=Topic&limit=7").await;
     assert_eq!(ids(&page).len(), 7);
     assert!(page.get("nextCursor").is_none(), "{page}");
+}
+
+/// Whoever turns the pages sees everything that was there when they began, in order and once, whatever is written meanwhile.
+#[tokio::test]
+async fn pages_keep_their_order_while_others_write() {
+    let database = Database::create().await;
+    let service = Service::start(&database).await;
+    let api = Api::of(&service);
+    let mut there = HashSet::new();
+    for number in 0..60 {
+        there.insert(create(&api, &format!("Before {number}"), USER).await);
+    }
+    let write = async {
+        for number in 0..40 {
+            let session = create(&api, &format!("Meanwhile {number}"), USER).await;
+            end(&api, &session, json!({"status": "completed"})).await;
+        }
+    };
+    let turn = async {
+        let mut turned = Vec::new();
+        for limit in [1, 7, 20] {
+            let (mut seen, mut query) = (Vec::new(), format!("limit={limit}&user_id={USER}"));
+            loop {
+                let (status, page) = api.get(&format!("/api/v1/sessions?{query}")).await;
+                assert_eq!(status, StatusCode::OK, "{page}");
+                seen.extend(ids(&page));
+                let Some(cursor) = page["nextCursor"].as_str() else { break };
+                query = format!("limit={limit}&user_id={USER}&cursor={cursor}");
+            }
+            turned.push(seen);
+        }
+        turned
+    };
+    let writers = futures_util::future::join_all([(); 4].map(|()| write_once(&api)));
+    let (turned, (), _) = futures_util::join!(turn, write, writers);
+    for seen in turned {
+        // Ids are of their time: later ones are greater.
+        assert!(seen.is_sorted_by(|a, b| a > b), "{seen:?}");
+        let missing: Vec<&String> = there.iter().filter(|session| !seen.contains(session)).collect();
+        assert!(missing.is_empty(), "{missing:?}");
+    }
+}
+
+/// Sessions that grow and end.
+async fn write_once(api: &Api) {
+    for number in 0..10 {
+        let session = create(api, &format!("Beside {number}"), OTHER_USER).await;
+        let messages = json!([{"type": "log", "message": "x"}]);
+        let (status, answer) = api.post(&format!("/api/v1/sessions/{session}/messages"), &messages).await;
+        assert_eq!(status, StatusCode::OK, "{answer}");
+        end(api, &session, json!({"status": "failed"})).await;
+    }
+}
+
+#[tokio::test]
+async fn courses_are_in_the_order_in_which_they_were_saved_whatever_their_ids() {
+    let database = Database::create().await;
+    let service = Service::start(&database).await;
+    let api = Api::of(&service);
+    let mut saved = Vec::new();
+    for topic in ["One", "Two", "Three", "Four"] {
+        let run = api.generate(topic).await;
+        let summary = api.wait_for_end(&run).await;
+        saved.insert(0, summary["courseId"].as_str().unwrap().to_owned());
+        // An outside producer's course, with an id of its own making.
+        let events = api.events(&run).await;
+        let generated = events.iter().find(|event| event["type"] == "course_generated").unwrap();
+        let mut data = generated["data"].clone();
+        let id =
+            format!("{:08x}-0000-4000-8000-000000000000", u32::MAX - 1_000_003 * u32::try_from(saved.len()).unwrap());
+        data["courseId"] = json!(id);
+        data["course"]["id"] = json!(id);
+        let session = create(&api, topic, USER).await;
+        let messages = json!([{"type": "course_generated", "message": "x", "data": data}]);
+        let (status, answer) = api.post(&format!("/api/v1/sessions/{session}/messages"), &messages).await;
+        assert_eq!(status, StatusCode::OK, "{answer}");
+        saved.insert(0, id);
+    }
+    for limit in [1, 3, 8, 200] {
+        let (mut seen, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let (_, page) = api.get(&format!("/api/v1/courses?limit={limit}{cursor}")).await;
+            let items = page["items"].as_array().unwrap();
+            seen.extend(items.iter().map(|item| item["courseId"].as_str().unwrap().to_owned()));
+            let Some(next) = page["nextCursor"].as_str() else { break };
+            cursor = format!("&cursor={next}");
+        }
+        assert_eq!(seen, saved, "in pages of {limit}");
+    }
 }
 
 #[tokio::test]

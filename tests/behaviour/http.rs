@@ -1,10 +1,13 @@
 //! The HTTP API: bodies and statuses exactly as the contract has them, and errors that say what to do.
 
+mod audit;
+mod client;
 mod courses;
 mod drop_in;
 mod history;
 mod hostile;
 mod node;
+mod producers;
 
 use serde_json::Value;
 

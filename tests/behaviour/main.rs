@@ -2,6 +2,7 @@
 //! many would take longer than running them.
 #![allow(clippy::unwrap_used, unreachable_pub)]
 
+mod analytics;
 mod append;
 mod commands;
 mod cors;

@@ -9,10 +9,11 @@ use serde_json::{Value, json};
 use crate::support::{
     answers,
     api::{Api, USER},
-    database::Database,
+    database::{Cluster, Database},
     model::Model,
+    proxy::Proxy,
     scripted::Reply,
-    service::Service,
+    service::{PATIENCE, Service},
     socket::{Socket, assert_contiguous},
 };
 
@@ -237,6 +238,23 @@ async fn a_full_queue_is_said_and_when_to_come_back() {
     assert_eq!(list["sessions"].as_array().unwrap().len(), 2, "nothing was created");
 }
 
+/// However many ask at once, and on however many nodes.
+#[tokio::test]
+async fn the_queue_is_never_longer_than_its_bound() {
+    let database = Database::create().await;
+    let settings = [SLOW, &["--max-running", "0", "--max-queued", "5"]].concat();
+    let (a, b) = (Service::start_with(&database, &settings).await, Service::start_with(&database, &settings).await);
+    let (a, b) = (Api::of(&a), Api::of(&b));
+    let starts = (0..40).map(|number| {
+        let body = json!({"course_topic": format!("Run {number}"), "user_id": USER});
+        let api = if number % 2 == 0 { &a } else { &b };
+        async move { api.post("/api/v1/course-generation/generate", &body).await.0 }
+    });
+    let statuses = futures_util::future::join_all(starts).await;
+    assert_eq!(statuses.iter().filter(|status| **status == StatusCode::OK).count(), 5);
+    assert!(statuses.iter().all(|status| [StatusCode::OK, StatusCode::SERVICE_UNAVAILABLE].contains(status)));
+}
+
 #[tokio::test]
 async fn a_queued_run_can_be_cancelled() {
     let database = Database::create().await;
@@ -251,6 +269,75 @@ async fn a_queued_run_can_be_cancelled() {
     let events = api.events(&second).await;
     assert_eq!(events.len(), 1);
     assert_eq!(events[0]["type"], "session_cancelled");
+}
+
+/// Whoever asks for it, and wherever: one of them has cancelled the run, and the others are told that it is.
+#[tokio::test]
+async fn of_many_cancellations_one_wins_and_none_gets_in_another_s_way() {
+    let database = Database::create().await;
+    let (a, b) = (Service::start_with(&database, SLOW).await, Service::start_with(&database, SLOW).await);
+    let (a, b) = (Api::of(&a), Api::of(&b));
+    let session = a.generate("Rust ownership").await;
+    let path = format!("/api/v1/course-generation/session/{session}/cancel");
+    let cancels = (0..16).map(|number| {
+        let api = if number % 2 == 0 { &a } else { &b };
+        api.post(&path, &Value::Null)
+    });
+    let mut statuses: Vec<StatusCode> =
+        futures_util::future::join_all(cancels).await.into_iter().map(|(status, _)| status).collect();
+    statuses.sort();
+    let mut expected = [StatusCode::CONFLICT; 16];
+    expected[0] = StatusCode::OK;
+    assert_eq!(statuses, expected);
+    assert_eq!(terminal(&a.events(&session).await).len(), 1);
+}
+
+/// A node that stops has interrupted its runs, but that is not held against them.
+#[tokio::test]
+async fn a_run_outlasts_any_number_of_orderly_restarts() {
+    let database = Database::create().await;
+    let settings = ["--offline-pace", "1h", "--attempts-per-run", "2", "--shutdown-grace", "0s"];
+    let mut session = None;
+    for attempt in 1..=4 {
+        let node = Service::start_with(&database, &settings).await;
+        let api = Api::of(&node);
+        let session = match &session {
+            Some(session) => session,
+            None => session.insert(api.generate("Rust ownership").await),
+        };
+        api.wait_for(session, |summary| summary["attempts"] == attempt).await;
+        assert!(node.terminate().await.success());
+    }
+    let node = Service::start(&database).await;
+    assert_eq!(Api::of(&node).wait_for_end(&session.unwrap()).await["status"], "completed");
+}
+
+/// Whatever holds the database up: the node ends, and nobody else waits for its leases longer than they last.
+#[tokio::test]
+async fn a_node_that_is_told_to_stop_does_not_wait_for_its_database() {
+    let cluster = Cluster::start().await;
+    let proxy = Proxy::start(&cluster.socket()).await;
+    let settings = [SLOW, &["--lease-ttl", "2s", "--shutdown-grace", "1s"]].concat();
+    let node = Service::start_with(&cluster.database_at(proxy.port), &settings).await;
+    let other = Service::start_with(&cluster.database(), &[SLOW, &["--lease-ttl", "2s"]].concat()).await;
+    let session = Api::of(&node).generate("Rust ownership").await;
+    Api::of(&node).wait_for(&session, |summary| summary["counts"]["success"].as_u64() >= Some(1)).await;
+    proxy.stall();
+    assert!(node.terminate().await.success());
+    assert_eq!(Api::of(&other).wait_for_end(&session).await["status"], "completed");
+    assert_each_step_once(&Api::of(&other).events(&session).await);
+}
+
+#[tokio::test]
+async fn a_node_that_stops_serves_until_whoever_sends_it_requests_has_noticed() {
+    let database = Database::create().await;
+    let node = Service::start_with(&database, &["--shutdown-delay", "3s"]).await;
+    let api = Api::of(&node);
+    node.signal(Signal::SIGTERM);
+    let noticed = async { while api.get("/health/ready").await.0 != StatusCode::SERVICE_UNAVAILABLE {} };
+    tokio::time::timeout(PATIENCE, noticed).await.expect("it says that it stops");
+    assert_eq!(api.get("/api/v1/course-generation/sessions").await.0, StatusCode::OK);
+    assert!(node.ended().await.success());
 }
 
 /// Cancellations and completions race; each session has one end, and who lost is told.

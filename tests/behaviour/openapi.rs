@@ -95,3 +95,149 @@ fn every_reference_leads_somewhere_and_no_operation_id_is_used_twice() {
     ids.dedup();
     assert_eq!(ids.len(), all);
 }
+
+/// A description of something: an operation, a parameter, a body. What it lacks is noted.
+struct Walk<'a> {
+    document: &'a Value,
+    lacking: Vec<String>,
+}
+
+impl Walk<'_> {
+    fn expect(&mut self, holds: bool, place: &str, what: &str) {
+        if !holds {
+            self.lacking.push(format!("{place}: {what}"));
+        }
+    }
+
+    /// The schema itself, where it is a reference.
+    fn resolve(&self, schema: &Value) -> Value {
+        match schema["$ref"].as_str() {
+            Some(reference) => self.document.pointer(reference.trim_start_matches('#')).unwrap().clone(),
+            None => schema.clone(),
+        }
+    }
+
+    fn operation(&mut self, place: &str, operation: &Value) {
+        self.expect(is_text(&operation["summary"]), place, "no summary");
+        self.expect(is_text(&operation["operationId"]), place, "no operation id");
+        self.expect(operation["tags"].as_array().is_some_and(|tags| tags.len() == 1), place, "not one tag");
+        for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            let place = format!("{place} {}", parameter["name"].as_str().unwrap());
+            self.expect(is_text(&parameter["description"]), &place, "no description");
+            let schema = self.resolve(&parameter["schema"]);
+            let has_example = !schema["example"].is_null() || !schema["default"].is_null();
+            self.expect(has_example, &place, "no example");
+            self.schema(&place, &parameter["schema"]);
+        }
+        if let Some(content) = operation["requestBody"]["content"].as_object() {
+            for media in content.values() {
+                self.example(&format!("{place} body"), &media["schema"]);
+                self.schema(&format!("{place} body"), &media["schema"]);
+            }
+        }
+        for (status, answer) in operation["responses"].as_object().unwrap() {
+            let place = format!("{place} {status}");
+            self.expect(is_text(&answer["description"]), &place, "no description");
+            for (content_type, media) in answer["content"].as_object().into_iter().flatten() {
+                if content_type.contains("json") {
+                    self.example(&place, &media["schema"]);
+                    self.schema(&place, &media["schema"]);
+                }
+            }
+        }
+    }
+
+    /// An example, of the schema or of what its list is of.
+    fn example(&mut self, place: &str, schema: &Value) {
+        let schema = self.resolve(schema);
+        let item = self.resolve(&schema["items"]);
+        self.expect(!schema["example"].is_null() || !item["example"].is_null(), place, "no example");
+    }
+
+    /// Ids, moments and closed sets of words say that they are such.
+    fn schema(&mut self, place: &str, schema: &Value) {
+        let schema = self.resolve(schema);
+        for part in schema["allOf"].as_array().into_iter().flatten() {
+            self.schema(place, part);
+        }
+        if !schema["items"].is_null() {
+            self.schema(place, &schema["items"]);
+        }
+        for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+            self.property(&format!("{place} .{name}"), name, property);
+        }
+    }
+
+    fn property(&mut self, place: &str, name: &str, schema: &Value) {
+        let resolved = self.resolve(schema);
+        if name.ends_with("Id") || name == "id" || name.ends_with("_id") {
+            self.expect(resolved["format"] == "uuid", place, "an id that is no UUID");
+        }
+        if name.ends_with("At") || name == "at" || name == "timestamp" {
+            self.expect(resolved["format"] == "date-time", place, "a moment that is no date-time");
+        }
+        if (name == "status" || name == "type" || name == "code") && resolved["type"] == "string" {
+            let is_closed = resolved["enum"].is_array() || resolved["pattern"].is_string();
+            self.expect(is_closed, place, "a word out of no set");
+        }
+        if resolved["type"] == "integer" {
+            self.expect(resolved["format"].is_string(), place, "a number of no format");
+        }
+        self.schema(place, schema);
+    }
+}
+
+fn is_text(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| !text.is_empty())
+}
+
+fn operations(document: &Value) -> impl Iterator<Item = (String, &Value)> {
+    document["paths"].as_object().unwrap().iter().flat_map(|(path, operations)| {
+        operations.as_object().unwrap().iter().map(move |(method, operation)| (format!("{method} {path}"), operation))
+    })
+}
+
+#[test]
+fn every_operation_says_all_that_there_is_to_know() {
+    let document: Value = serde_json::from_str(&checked_in()).unwrap();
+    let mut walk = Walk { document: &document, lacking: Vec::new() };
+    for (place, operation) in operations(&document) {
+        walk.operation(&place, operation);
+    }
+    assert!(walk.lacking.is_empty(), "the document lacks:\n{}", walk.lacking.join("\n"));
+}
+
+#[test]
+fn every_operation_has_the_problems_that_are_everybodys_and_those_of_its_parts() {
+    let document: Value = serde_json::from_str(&checked_in()).unwrap();
+    for (place, operation) in operations(&document) {
+        let answers = operation["responses"].as_object().unwrap();
+        let mut expected = Vec::new();
+        if place.contains("/api/") {
+            expected.extend(["403", "500", "503"]);
+        }
+        if operation["requestBody"].is_object() {
+            expected.extend(["400", "413", "415"]);
+        }
+        let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
+        if parameters.iter().any(|parameter| parameter["in"] == "query") {
+            expected.push("400");
+        }
+        if place.contains("{id}") {
+            expected.push("404");
+        }
+        for status in expected {
+            assert!(answers.contains_key(status), "{place} has no {status}");
+        }
+        let is_drop_in = place.contains("/course-generation/");
+        for (status, answer) in answers.iter().filter(|(status, _)| status.starts_with(['4', '5'])) {
+            if !place.contains("/api/") {
+                continue;
+            }
+            let content: Vec<&String> = answer["content"].as_object().unwrap().keys().collect();
+            let form = if is_drop_in { "application/json; charset=utf-8" } else { "application/problem+json" };
+            assert_eq!(content, [form], "{place} {status}");
+            assert_eq!(*status == "503", answer["headers"]["Retry-After"].is_object(), "{place} {status}");
+        }
+    }
+}

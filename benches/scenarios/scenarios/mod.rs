@@ -3,8 +3,10 @@
 mod grow;
 mod history;
 mod idle;
+mod lived;
 mod load;
 mod prune;
+mod questions;
 mod replay;
 mod rows;
 mod self_check;
@@ -38,6 +40,7 @@ pub enum Scenario {
     GrowSubscribers,
     Prune,
     History,
+    Questions,
     SelfCheck,
 }
 
@@ -57,6 +60,7 @@ impl Scenario {
             Self::GrowSubscribers,
             Self::Prune,
             Self::History,
+            Self::Questions,
             Self::SelfCheck,
         ]
     }
@@ -80,6 +84,7 @@ impl Scenario {
             Self::GrowSubscribers => "grow-subscribers",
             Self::Prune => "prune",
             Self::History => "history",
+            Self::Questions => "questions",
             Self::SelfCheck => "self-check",
         }
     }
@@ -103,6 +108,9 @@ impl Scenario {
             Self::GrowSubscribers => "1 session with 1 to 1,000 subscribers, flat out, 1 message a POST",
             Self::Prune => "1,000,000 events are archived beside a load of 500 messages/s: delay of its appends",
             Self::History => "sessions-max-b1 and storm beside 100,000 ended sessions, and without; their ratio",
+            Self::Questions => {
+                "a history of 1,000,000 events: list, filter, read, export, and the questions of scripts/analytics; time of each"
+            }
             Self::SelfCheck => {
                 "a proxy that loses, doubles, swaps frames: does the load generator see it? Not run by default"
             }
@@ -132,6 +140,7 @@ impl Scenario {
             Self::GrowSubscribers => grow::subscribers(options).await,
             Self::Prune => prune::run(options).await,
             Self::History => history::run(options).await,
+            Self::Questions => questions::run(options).await,
             Self::SelfCheck => self_check::run(options).await,
         }
     }

@@ -18,14 +18,14 @@ use super::{
 };
 use crate::{
     event::{Offset, SessionId},
-    feed::Feed,
-    push::{Delivery, Outgoing, Pump},
+    push::{Delivery, Outgoing, Pump, Push},
+    store::Transport,
     wire::{ErrorCode, Frame, Join, Leave, ServerEvent, Stamped},
 };
 
 /// Serves one connection. Only the main namespace is there, so it is one socket as well.
 pub(super) struct Handler {
-    feed: Feed,
+    push: Push,
     keys: Keys,
     pump: Pump,
     /// The stamp of every joined session.
@@ -39,10 +39,10 @@ pub(super) struct Handler {
 }
 
 impl Handler {
-    pub(super) fn new(feed: Feed, keys: Keys) -> Self {
+    pub(super) fn new(push: Push, keys: Keys) -> Self {
         Self {
-            pump: Pump::new(feed.clone()),
-            feed,
+            pump: push.pump(Transport::SocketIo),
+            push,
             keys,
             cursor: BTreeMap::new(),
             hints: HashMap::new(),
@@ -88,14 +88,14 @@ impl Application for Handler {
         let answer = match event.name() {
             "join_session" => match Join::parse(payload) {
                 Ok(join) => self.join(join).await,
-                Err(error) => Err(bad_request(error.to_string())),
+                Err(error) => Err(error.into()),
             },
             "leave_session" => match Leave::parse(payload) {
                 Ok(leave) => {
                     self.leave(leave.session_id);
                     return acknowledge(event.ack, json!({"ok": true}), out).await;
                 }
-                Err(error) => Err(bad_request(error.to_string())),
+                Err(error) => Err(error.into()),
             },
             _ => Err(bad_request("event: must be join_session or leave_session".to_owned())),
         };
@@ -113,7 +113,7 @@ impl Application for Handler {
     }
 
     fn disconnected(&mut self, _: &str) {
-        *self = Self::new(self.feed.clone(), self.keys.clone());
+        *self = Self::new(self.push.clone(), self.keys.clone());
     }
 
     async fn next(&mut self) -> Delivery {

@@ -41,7 +41,7 @@ fn options() -> Options {
 pub fn endpoint(push: Push, keys: Keys) -> impl Endpoint + use<> {
     let (connections, shutdown) = (push.connections.clone(), push.shutdown.clone());
     Engine::new(options(), connections, shutdown, move |link| {
-        connection::serve(link, Handler::new(push.feed.clone(), keys.clone()), CONNECT_TIMEOUT)
+        connection::serve(link, Handler::new(push.clone(), keys.clone()), CONNECT_TIMEOUT)
     })
     .endpoint()
 }

@@ -24,8 +24,8 @@ impl Backend {
     }
 
     /// Ends the process, if it still runs, and waits until it has ended: nothing that was sent to it is carried out after that.
-    pub(super) async fn terminate(self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-        sqlx::query!(
+    pub(super) async fn terminate(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+        let ended = sqlx::query_scalar!(
             "select pg_terminate_backend(pid, $3) from pg_stat_activity where pid = $1 and backend_start = $2",
             self.pid,
             self.started_at,
@@ -33,6 +33,11 @@ impl Backend {
         )
         .fetch_optional(connection)
         .await?;
-        Ok(())
+        // No row: it has ended before.
+        if ended.is_none_or(|ended| ended == Some(true)) {
+            Ok(())
+        } else {
+            Err(sqlx::Error::Protocol("the server process of a lost connection does not end".to_owned()))
+        }
     }
 }

@@ -29,7 +29,9 @@ impl Group {
     fn takes(&self, request: &Request) -> bool {
         self.writer == request.writer
             && !self.delta.phase.is_some_and(|phase| phase.is_ended())
-            && (request.mark.is_none() || self.requests.iter().all(|earlier| earlier.mark != request.mark))
+            && request.mark.as_ref().is_none_or(|mark| {
+                self.requests.iter().all(|earlier| earlier.mark.as_ref().is_none_or(|earlier| !earlier.excludes(mark)))
+            })
     }
 
     /// Tells those whose patience is over. While nobody knows whether the batch was committed, their requests stay in it; else
@@ -161,7 +163,7 @@ mod tests {
     #[test]
     fn two_appends_with_one_mark_go_one_after_the_other() {
         let marked = |seq, count| {
-            let mark = Some(ProducerMark { producer_id: "p".to_owned(), seq });
+            let mark = Some(ProducerMark { producer_id: "p".to_owned(), seq, messages_sha256: Vec::new() });
             Request { mark, ..request(1, Writer::Producer, logs(count)) }
         };
         let mut queue = VecDeque::from([marked(1, 1), marked(2, 2), marked(1, 3), marked(3, 4)]);

@@ -1,7 +1,7 @@
 //! One lane: a queue, a connection of its own, and the loop that commits batch after batch.
 
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     time::Duration,
 };
 
@@ -15,25 +15,31 @@ use super::{
     AppendError, Appended, Committed, OnCommit, Request,
     backend::Backend,
     batch::{self, Group},
-    statement::{self, Bases, Verdict},
+    statement::{self, Bases, BatchId, Verdict},
 };
 use crate::{
     event::{EventType, Offset, SessionId},
-    store::{Store, courses, is_connection_trouble, producers},
+    store::{Store, courses, is_connection_trouble, is_lock_timeout, producers},
 };
 
 /// How long one try at a batch may take before its connection counts as lost.
 const ATTEMPT_MAX: Duration = Duration::from_secs(10);
+/// How long appends to a session are refused after its row was found locked: each would hold up the lane.
+const LOCKED_PAUSE: Duration = Duration::from_secs(5);
 const RETRY_MIN: Duration = Duration::from_millis(20);
 const RETRY_MAX: Duration = Duration::from_secs(1);
 
 pub(super) struct Lane {
     store: Store,
+    /// Its name in its receipts.
+    id: Uuid,
     queue: mpsc::Receiver<Request>,
     on_commit: OnCommit,
     connection: Option<PgConnection>,
     /// The server process behind the latest connection.
     backend: Option<Backend>,
+    /// Sessions whose rows somebody held for too long, and until when nobody else is to wait for them.
+    locked: HashMap<SessionId, Instant>,
 }
 
 /// How a batch ended.
@@ -45,13 +51,15 @@ enum Outcome {
     },
     /// The statement itself failed; nothing was written.
     Rejected(sqlx::Error),
+    /// Somebody holds the row of one of the sessions, and does not let go of it; nothing was written.
+    Locked(sqlx::Error),
     /// Everybody's patience was over, and everybody was told.
     GivenUp,
 }
 
 impl Lane {
     pub(super) fn new(store: Store, queue: mpsc::Receiver<Request>, on_commit: OnCommit) -> Self {
-        Self { store, queue, on_commit, connection: None, backend: None }
+        Self { store, id: Uuid::now_v7(), queue, on_commit, connection: None, backend: None, locked: HashMap::new() }
     }
 
     pub(super) async fn run(mut self) {
@@ -69,11 +77,26 @@ impl Lane {
             }
             waiting.extend(arrived.drain(..));
             let groups = batch::take(&mut waiting);
-            self.commit(groups).await;
+            let groups = self.without_locked(groups);
+            if !groups.is_empty() {
+                self.commit(groups).await;
+            }
         }
         if let Some(connection) = self.connection.take() {
             let _ = connection.close().await;
         }
+    }
+
+    /// Tells those whose session's row was found locked a moment ago.
+    fn without_locked(&mut self, groups: Vec<Group>) -> Vec<Group> {
+        if self.locked.is_empty() {
+            return groups;
+        }
+        let now = Instant::now();
+        self.locked.retain(|_, until| *until > now);
+        let (locked, free) = groups.into_iter().partition(|group| self.locked.contains_key(&group.session_id));
+        refuse(locked, &AppendError::Unavailable);
+        free
     }
 
     async fn commit(&mut self, mut groups: Vec<Group>) {
@@ -108,6 +131,16 @@ impl Lane {
                 };
                 refuse(groups, &refusal);
             }
+            Outcome::Locked(error) if groups.len() == 1 => {
+                tracing::warn!(session.id = %groups[0].session_id, %error, "a session's row is locked");
+                self.locked.insert(groups[0].session_id, Instant::now() + LOCKED_PAUSE);
+                refuse(groups, &AppendError::Unavailable);
+            }
+            Outcome::Locked(_) => {
+                for group in groups {
+                    Box::pin(self.commit(vec![group])).await;
+                }
+            }
             // One bad request must not fail its neighbours: each goes alone.
             Outcome::Rejected(_) => {
                 for request in groups.into_iter().flat_map(|group| group.requests) {
@@ -121,7 +154,7 @@ impl Lane {
 
     /// Writes the batch, waiting for the database as long as anybody in it has patience.
     async fn write(&mut self, groups: &mut Vec<Group>) -> Outcome {
-        let append_id = Uuid::now_v7();
+        let id = BatchId { lane: self.id, append: Uuid::now_v7() };
         let mut delays = backon::ExponentialBuilder::default()
             .with_min_delay(RETRY_MIN)
             .with_max_delay(RETRY_MAX)
@@ -130,10 +163,11 @@ impl Lane {
             .build();
         let mut in_flight = false;
         loop {
-            let attempt = self.attempt(append_id, groups, &mut in_flight);
+            let attempt = self.attempt(id, groups, &mut in_flight);
             let error = match tokio::time::timeout(ATTEMPT_MAX, attempt).await {
                 Ok(Ok(Verdict::Written(bases))) => return Outcome::Committed(bases),
                 Ok(Ok(Verdict::Refused { fit })) => return Outcome::Refused { fit },
+                Ok(Err(error)) if is_lock_timeout(&error) => return Outcome::Locked(error),
                 Ok(Err(error)) if !in_flight && !is_connection_trouble(&error) => return Outcome::Rejected(error),
                 Ok(Err(error)) => error.to_string(),
                 Err(_) => "it does not answer".to_owned(),
@@ -154,17 +188,12 @@ impl Lane {
     }
 
     /// One try. `in_flight` says whether an earlier try may have been committed without our hearing of it.
-    async fn attempt(
-        &mut self,
-        append_id: Uuid,
-        groups: &[Group],
-        in_flight: &mut bool,
-    ) -> Result<Verdict, sqlx::Error> {
+    async fn attempt(&mut self, id: BatchId, groups: &[Group], in_flight: &mut bool) -> Result<Verdict, sqlx::Error> {
         if self.connection.is_none() {
             let mut connection = PgConnection::connect_with(&lane_options(&self.store.direct)).await?;
             // What the lost connection sent may still reach its server process, even now. It must not be written behind
             // the back of a second try.
-            if let Some(lost) = self.backend.take() {
+            if let Some(lost) = &self.backend {
                 lost.terminate(&mut connection).await?;
             }
             self.backend = Some(Backend::of(&mut connection).await?);
@@ -172,14 +201,14 @@ impl Lane {
         }
         let Some(connection) = &mut self.connection else { return Err(sqlx::Error::WorkerCrashed) };
         if *in_flight {
-            let bases = resolve(connection, append_id, groups).await?;
-            if !bases.is_empty() {
+            if let Some(bases) = statement::resolve(connection, id, groups).await? {
                 return Ok(Verdict::Written(bases));
             }
+            *in_flight = false;
         }
         *in_flight = true;
-        let result = write_once(connection, append_id, groups).await;
-        if result.as_ref().is_err_and(|error| !is_connection_trouble(error)) {
+        let result = write_once(connection, id, groups).await;
+        if result.as_ref().is_err_and(|error| !is_connection_trouble(error) || is_lock_timeout(error)) {
             *in_flight = false;
         }
         result
@@ -246,6 +275,7 @@ fn refuse(groups: Vec<Group>, error: &AppendError) {
 /// seemed cheap while the tables were small.
 fn lane_options(options: &PgConnectOptions) -> PgConnectOptions {
     options.clone().options([
+        ("lock_timeout", "2s"),
         ("plan_cache_mode", "force_generic_plan"),
         ("enable_seqscan", "off"),
         ("enable_hashjoin", "off"),
@@ -254,12 +284,12 @@ fn lane_options(options: &PgConnectOptions) -> PgConnectOptions {
 }
 
 /// The statement alone where it suffices; a transaction where more than events and rows of sessions is written.
-async fn write_once(connection: &mut PgConnection, append_id: Uuid, groups: &[Group]) -> Result<Verdict, sqlx::Error> {
+async fn write_once(connection: &mut PgConnection, id: BatchId, groups: &[Group]) -> Result<Verdict, sqlx::Error> {
     if groups.iter().all(Group::is_plain) {
-        return statement::append(connection, append_id, groups).await;
+        return statement::append(connection, id, groups).await;
     }
     let mut transaction = connection.begin().await?;
-    let verdict = statement::append(&mut transaction, append_id, groups).await?;
+    let verdict = statement::append(&mut transaction, id, groups).await?;
     if let Verdict::Written(bases) = &verdict {
         for group in groups {
             if let Some((base, at)) = bases.get(&group.session_id) {
@@ -294,31 +324,4 @@ async fn write_rest(
         }
     }
     Ok(())
-}
-
-/// What became of a batch whose commit was not answered: its mark is on the rows, or it is not there. The row locks
-/// wait for a transaction that is still under way.
-async fn resolve(connection: &mut PgConnection, append_id: Uuid, groups: &[Group]) -> Result<Bases, sqlx::Error> {
-    let ids: Vec<Uuid> = groups.iter().map(|group| group.session_id.as_uuid()).collect();
-    let rows = sqlx::query!(
-        r#"with locked as (
-            select session_id, last_offset, last_append_id from coursestream.sessions
-            where session_id = any($1) order by session_id for update
-        )
-        select l.session_id, l.last_offset, e.recorded_at
-        from locked l join coursestream.events e on e.session_id = l.session_id and e."offset" = l.last_offset
-        where l.last_append_id = $2"#,
-        &ids,
-        append_id
-    )
-    .fetch_all(connection)
-    .await?;
-    Ok(rows
-        .into_iter()
-        .filter_map(|row| {
-            let group = groups.iter().find(|group| group.session_id.as_uuid() == row.session_id)?;
-            let base = Offset::from_i64(row.last_offset).get() - group.delta.events;
-            Some((group.session_id, (Offset::new(base), row.recorded_at)))
-        })
-        .collect())
 }

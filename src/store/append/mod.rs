@@ -36,6 +36,8 @@ pub enum Writer {
     Run { fence: i64 },
     /// An outside producer's session has no lease.
     Producer,
+    /// Ends a session whoever holds it: takes the lease in the transaction that appends.
+    Canceller,
 }
 
 /// Where the drafts went.

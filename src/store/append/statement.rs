@@ -18,6 +18,8 @@ use crate::{
 ///
 /// All or nothing: where a session is refused, nothing is written, and the answer names those that would do.
 ///
+/// A canceller takes the lease with the same stroke: its fence, -1, goes with every other and is the next one.
+///
 /// Why it looks as it does: a batch has thousands of events and hundreds of sessions, and a plan that is made once has to
 /// suit all sizes, so nothing here joins one list with another. An event finds its session's base by its place in the list.
 /// `coalesce(ended_at …)` keeps the planner from the partial index of open sessions, which it would scan whole.
@@ -34,7 +36,7 @@ locked as materialized (
     select s.session_id as id, s.last_offset as base, w.*
     from wanted w join coursestream.sessions s using (session_id)
     where coalesce(s.ended_at, 'infinity') = 'infinity'
-        and (w.fence = s.fence or (w.fence is null and s.producer is not null))
+        and (w.fence = s.fence or w.fence = -1 or (w.fence is null and s.producer is not null))
     order by s.session_id
     for no key update of s
 ),
@@ -68,9 +70,15 @@ projected as (
         prompt_tokens = s.prompt_tokens + l.prompt_tokens,
         completion_tokens = s.completion_tokens + l.completion_tokens,
         attempts = greatest(s.attempts, l.attempt),
-        last_append_id = $1
+        fence = case when l.fence = -1 then s.fence + 1 else s.fence end
     from verdict v cross join locked l
     where v.is_whole and s.session_id = l.id
+),
+receipt as (
+    insert into coursestream.append_lanes (lane, append_id, bases, recorded_at)
+    select $24, $1, v.bases, v.at from verdict v where v.is_whole
+    on conflict (lane) do update
+        set append_id = excluded.append_id, bases = excluded.bases, recorded_at = excluded.recorded_at
 )
 select l.id, l.base, v.at, v.is_whole from verdict v cross join locked l
 "#;
@@ -87,10 +95,17 @@ pub(super) enum Verdict {
     },
 }
 
+/// Names a batch of a lane.
+#[derive(Clone, Copy)]
+pub(super) struct BatchId {
+    pub(super) lane: Uuid,
+    pub(super) append: Uuid,
+}
+
 /// Runs the statement. `groups` are in the order of their sessions' ids.
 pub(super) async fn append(
     connection: &mut PgConnection,
-    append_id: Uuid,
+    id: BatchId,
     groups: &[Group],
 ) -> Result<Verdict, sqlx::Error> {
     debug_assert!(groups.is_sorted_by_key(|group| group.session_id), "the statement relies on the order");
@@ -101,7 +116,7 @@ pub(super) async fn append(
         events.push(place, group);
     }
     let rows = sqlx::query(APPEND)
-        .bind(append_id)
+        .bind(id.append)
         .bind(sessions.ids)
         .bind(sessions.fences)
         .bind(sessions.events)
@@ -124,6 +139,7 @@ pub(super) async fn append(
         .bind(events.types)
         .bind(events.messages)
         .bind(events.data)
+        .bind(id.lane)
         .fetch_all(connection)
         .await?;
     let mut bases = Bases::with_capacity(rows.len());
@@ -156,6 +172,9 @@ struct SessionColumns<'a> {
     attempts: Vec<Option<i32>>,
 }
 
+/// Goes with every fence, and is the next one.
+const ANY_FENCE: i64 = -1;
+
 /// Counts come from batches of thousands; a sum that does not fit is a bug elsewhere.
 fn bigint(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
@@ -167,6 +186,7 @@ impl<'a> SessionColumns<'a> {
         self.ids.push(group.session_id.as_uuid());
         self.fences.push(match group.writer {
             Writer::Run { fence } => Some(fence),
+            Writer::Canceller => Some(ANY_FENCE),
             Writer::Producer => None,
         });
         self.events.push(bigint(delta.events));
@@ -210,4 +230,24 @@ impl<'a> EventColumns<'a> {
             self.data.push(draft.data.as_deref().map(|raw| raw.get()));
         }
     }
+}
+
+/// What became of a batch whose commit was not answered; `None` where it was not written. Nothing of it may be under way any
+/// more.
+pub(super) async fn resolve(
+    connection: &mut PgConnection,
+    id: BatchId,
+    groups: &[Group],
+) -> Result<Option<Bases>, sqlx::Error> {
+    let receipt = sqlx::query!(
+        "select bases, recorded_at from coursestream.append_lanes where lane = $1 and append_id = $2",
+        id.lane,
+        id.append
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(receipt.map(|receipt| {
+        let bases = receipt.bases.into_iter().map(|base| (Offset::from_i64(base), receipt.recorded_at));
+        groups.iter().map(|group| group.session_id).zip(bases).collect()
+    }))
 }

@@ -192,7 +192,11 @@ async fn pages_follow_each_other_without_a_hole() {
         }
         assert_eq!(paged, all, "in pages of {limit}");
     }
-    for (after, rest) in [(all.len(), 0), (all.len() + 1, 0), (i64::MAX as usize, 0), (all.len() - 2, 2)] {
+    // However far beyond the end, it is the same.
+    let beyond = ["9223372036854775807", "9223372036854775808", "18446744073709551615", "99999999999999999999999"];
+    let within =
+        [(all.len(), 0), (all.len() + 1, 0), (all.len() - 2, 2)].map(|(after, rest)| (after.to_string(), rest));
+    for (after, rest) in within.into_iter().chain(beyond.map(|after| (after.to_owned(), 0))) {
         let (status, page) = api.get(&format!("/api/v1/sessions/{session}/events?after={after}")).await;
         assert_eq!((status.as_u16(), page["items"].as_array().unwrap().len()), (200, rest), "after {after}");
     }
@@ -235,7 +239,6 @@ async fn a_bad_parameter_is_named() {
         ("after=-1", "after"),
         ("after=x", "after"),
         ("after=1.5", "after"),
-        ("after=99999999999999999999999", "after"),
         ("after=", "after"),
         ("limit=0", "limit"),
         ("limit=-5", "limit"),

@@ -264,6 +264,8 @@ async fn a_check_is_bounded_by_time_and_size() {
         let field = query.split('=').next().unwrap();
         assert!(answer.json()["detail"].as_str().unwrap().starts_with(field), "{}", answer.text);
     }
+    let (_, problem) = api.get("/api/v1/verify?head=abc").await;
+    assert_eq!(problem["detail"], "head: must be a SHA-256: 64 hexadecimal digits");
     // Links that are not asked for are not found missing.
     let mut connection = intruder(&database).await;
     execute(&mut connection, "delete from coursestream.seals where position = 2").await;

@@ -76,7 +76,7 @@ export class Http {
 
   async sessions(query: SessionsQuery, signal?: AbortSignal): Promise<SessionsPage> {
     const parameters: NonNullable<operations['listSessions']['parameters']['query']> = {
-      ...(query.status && { status: query.status.join(',') }),
+      ...(query.status && { status: [...query.status] }),
       ...(query.userId && { user_id: query.userId }),
       ...(query.topic && { topic: query.topic }),
       ...(query.startedAfter && { started_after: query.startedAfter }),

@@ -1,6 +1,48 @@
 // Generated from the OpenAPI document by scripts/openapi.mjs. Do not edit.
 
 export interface paths {
+    "/api/v1/analytics/summary": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What happened in a span of time
+         * @description Sessions started and ended, what they took and how many were open at once, in buckets of the same width: 1,000 at most.
+         *     Buckets begin at `from`.
+         */
+        get: operations["getActivitySummary"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/access": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who read what, newest first
+         * @description Every read of the history through this API: of the list of sessions, of a session, its events, its export, its seal, of
+         *     courses, of whether anything was changed, and of this trail. A read is in the trail before it is answered.
+         */
+        get: operations["listAccesses"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/course-generation/generate": {
         parameters: {
             query?: never;
@@ -13,7 +55,7 @@ export interface paths {
         /**
          * Start a run
          * @description Answers at once with the id of the session whose log the run writes. A retry with the same `Idempotency-Key` (and the same
-         *     body) is answered with the same session.
+         *     body) is answered with the same session. Where too many runs are waiting, try again after `Retry-After` seconds.
          */
         post: operations["startGeneration"];
         delete?: never;
@@ -86,7 +128,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Saved courses, newest first */
+        /**
+         * Saved courses, newest first
+         * @description As the history of sessions: what is saved while somebody turns the pages stands before the first of them.
+         */
         get: operations["listCourses"];
         put?: never;
         post?: never;
@@ -122,11 +167,15 @@ export interface paths {
         };
         /**
          * The history, newest first
-         * @description All sessions that are kept, expired ones too.
+         * @description All sessions that are kept, expired ones too. What is created while somebody turns the pages stands before the first of
+         *     them: no session is shown twice, and none that was there is left out.
          */
         get: operations["listSessions"];
         put?: never;
-        /** Create a session for an outside producer */
+        /**
+         * Create a session for an outside producer
+         * @description The producer appends messages to it and ends it, with the write token that is shown here once.
+         */
         post: operations["createSession"];
         delete?: never;
         options?: never;
@@ -143,7 +192,7 @@ export interface paths {
         };
         /**
          * One session
-         * @description The same before and after it expires.
+         * @description The same before and after it expires, but for its status.
          */
         get: operations["getSession"];
         put?: never;
@@ -163,7 +212,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** End the session */
+        /**
+         * End the session
+         * @description Nothing can be appended after that.
+         */
         post: operations["endSession"];
         delete?: never;
         options?: never;
@@ -180,7 +232,8 @@ export interface paths {
         };
         /**
          * The log of a session
-         * @description Events behind `after`, in order; the same before and after the session expires.
+         * @description Events behind `after`, in order; the same before and after the session expires. A page ends early where its events are
+         *     large: go on behind `nextAfter` until it is absent.
          */
         get: operations["getSessionEvents"];
         put?: never;
@@ -230,8 +283,8 @@ export interface paths {
         put?: never;
         /**
          * Append messages
-         * @description 1 to 1,000 messages, all or nothing. Answered once they are durable. With `Producer-Id` and `Producer-Seq` a retry is safe:
-         *     the same pair is answered with the same offsets.
+         * @description 1 to 1,000 messages, all or nothing. Answered once they are durable. With `Producer-Id` and `Producer-Seq` a retry is safe,
+         *     after a 503 too: the same pair with the same messages is answered with the same offsets; with other messages it is refused.
          */
         post: operations["appendMessages"];
         delete?: never;
@@ -378,6 +431,198 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * Access
+         * @description One read of the history.
+         * @example {
+         *       "accessId": "0199f7b0-11aa-7d30-8f5b-a1c2d3e4f506",
+         *       "address": "192.0.2.7",
+         *       "at": "2026-01-31T12:15:00.001Z",
+         *       "operation": "getSessionEvents",
+         *       "parameters": {
+         *         "after": "17",
+         *         "limit": "100"
+         *       },
+         *       "sessionId": "0199f7a2-6c1e-7b3a-9c55-2f1d4e8a7b60",
+         *       "status": 200
+         *     }
+         */
+        Access: {
+            /** Format: uuid */
+            accessId: string;
+            /** @description Where the request came from. */
+            address?: string;
+            /**
+             * Format: date-time
+             * @description When it was asked for.
+             */
+            at: string;
+            /** @description The operation's id in this document. */
+            operation: string;
+            /** @description The other parameters, as they were given. */
+            parameters: unknown;
+            /** @description Who asked; absent while the server runs open. */
+            principal?: string;
+            /**
+             * Format: uuid
+             * @description The session that was asked for, where it was one.
+             */
+            sessionId?: string;
+            /**
+             * Format: uint16
+             * @description The status of the answer.
+             */
+            status: number;
+        };
+        /**
+         * AccessesPage
+         * @description Some entries of the access trail, newest first.
+         * @example {
+         *       "items": [
+         *         {
+         *           "accessId": "0199f7b0-11aa-7d30-8f5b-a1c2d3e4f506",
+         *           "address": "192.0.2.7",
+         *           "at": "2026-01-31T12:15:00.001Z",
+         *           "operation": "getSessionEvents",
+         *           "parameters": {
+         *             "after": "17",
+         *             "limit": "100"
+         *           },
+         *           "sessionId": "0199f7a2-6c1e-7b3a-9c55-2f1d4e8a7b60",
+         *           "status": 200
+         *         }
+         *       ],
+         *       "nextCursor": "AAY3xa2sAAABmfeibB57OpxVLx1Oint7"
+         *     }
+         */
+        AccessesPage: {
+            items: components["schemas"]["Access"][];
+            /** @description Give it as `cursor` to go on; absent at the end. */
+            nextCursor?: string;
+        };
+        /**
+         * ActivityFigures
+         * @description Sessions of a bucket or of the span. What ended is told where it ended, whenever it was started.
+         * @example {
+         *       "cancelled": 1,
+         *       "completed": 31,
+         *       "completionTokens": 581400,
+         *       "durationMs": {
+         *         "p50": 41250,
+         *         "p95": 97800,
+         *         "p99": 121030
+         *       },
+         *       "events": 1360,
+         *       "failed": 2,
+         *       "openMax": 4,
+         *       "promptTokens": 452200,
+         *       "started": 34
+         *     }
+         */
+        ActivityFigures: {
+            /**
+             * Format: uint64
+             * @description Sessions that were cancelled.
+             */
+            cancelled: number;
+            /**
+             * Format: uint64
+             * @description Sessions that completed.
+             */
+            completed: number;
+            /**
+             * Format: uint64
+             * @description Tokens of the answers to them.
+             */
+            completionTokens: number;
+            /** @description How long the sessions that ended took from their start; absent where none ended. */
+            durationMs?: components["schemas"]["DurationPercentiles"] & unknown;
+            /**
+             * Format: uint64
+             * @description Events in the logs of the sessions that ended.
+             */
+            events: number;
+            /**
+             * Format: uint64
+             * @description Sessions that failed.
+             */
+            failed: number;
+            /**
+             * Format: uint64
+             * @description The most sessions that were open, queued or running, at one moment.
+             */
+            openMax: number;
+            /**
+             * Format: uint64
+             * @description Tokens of the prompts of the sessions that ended.
+             */
+            promptTokens: number;
+            /**
+             * Format: uint64
+             * @description Sessions that were started.
+             */
+            started: number;
+        };
+        /**
+         * ActivitySummary
+         * @description What happened in a span of time, bucket by bucket.
+         * @example {
+         *       "bucketSeconds": 3600,
+         *       "buckets": [
+         *         {
+         *           "cancelled": 1,
+         *           "completed": 31,
+         *           "completionTokens": 581400,
+         *           "durationMs": {
+         *             "p50": 41250,
+         *             "p95": 97800,
+         *             "p99": 121030
+         *           },
+         *           "events": 1360,
+         *           "failed": 2,
+         *           "openMax": 4,
+         *           "promptTokens": 452200,
+         *           "start": "2026-01-31T12:00:00.000Z",
+         *           "started": 34
+         *         }
+         *       ],
+         *       "from": "2026-01-31T12:00:00.000Z",
+         *       "to": "2026-01-31T13:00:00.000Z",
+         *       "total": {
+         *         "cancelled": 1,
+         *         "completed": 31,
+         *         "completionTokens": 581400,
+         *         "durationMs": {
+         *           "p50": 41250,
+         *           "p95": 97800,
+         *           "p99": 121030
+         *         },
+         *         "events": 1360,
+         *         "failed": 2,
+         *         "openMax": 4,
+         *         "promptTokens": 452200,
+         *         "started": 34
+         *       }
+         *     }
+         */
+        ActivitySummary: {
+            /** @description Every bucket of the span, in order, the empty ones too. */
+            buckets: components["schemas"]["Bucket"][];
+            /**
+             * Format: uint64
+             * @description Width of the buckets; the last may be cut short by `to`.
+             */
+            bucketSeconds: number;
+            /** Format: date-time */
+            from: string;
+            /**
+             * Format: date-time
+             * @description Not part of the span itself.
+             */
+            to: string;
+            /** @description The span as a whole. */
+            total: components["schemas"]["ActivityFigures"] & unknown;
+        };
         /** AnswerOption */
         AnswerOption: {
             is_correct: boolean;
@@ -385,17 +630,132 @@ export interface components {
             option: string;
             text: string;
         };
-        /** AppendedMessages */
+        /**
+         * AppendedMessages
+         * @description The messages are durable.
+         * @example {
+         *       "firstOffset": 17,
+         *       "lastOffset": 19
+         *     }
+         */
         AppendedMessages: {
             /** Format: uint64 */
             firstOffset: number;
             /** Format: uint64 */
             lastOffset: number;
         };
-        /** Cancelled */
+        /**
+         * @example {
+         *       "code": "bad_request",
+         *       "detail": "The request is not valid",
+         *       "status": 400,
+         *       "title": "The request is not valid",
+         *       "type": "urn:coursestream:problem:bad_request"
+         *     }
+         */
+        BadRequestOrOffsetAheadProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "bad_request" | "offset_ahead";
+            /** @enum {string} */
+            type?: "urn:coursestream:problem:bad_request" | "urn:coursestream:problem:offset_ahead";
+        };
+        /**
+         * @example {
+         *       "code": "bad_request",
+         *       "detail": "The request is not valid",
+         *       "status": 400,
+         *       "title": "The request is not valid",
+         *       "type": "urn:coursestream:problem:bad_request"
+         *     }
+         */
+        BadRequestProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "bad_request";
+            /** @enum {string} */
+            type?: "urn:coursestream:problem:bad_request";
+        };
+        /**
+         * Bucket
+         * @description What happened in a bucket.
+         * @example {
+         *       "cancelled": 1,
+         *       "completed": 31,
+         *       "completionTokens": 581400,
+         *       "durationMs": {
+         *         "p50": 41250,
+         *         "p95": 97800,
+         *         "p99": 121030
+         *       },
+         *       "events": 1360,
+         *       "failed": 2,
+         *       "openMax": 4,
+         *       "promptTokens": 452200,
+         *       "start": "2026-01-31T12:00:00.000Z",
+         *       "started": 34
+         *     }
+         */
+        Bucket: {
+            /**
+             * Format: uint64
+             * @description Sessions that were cancelled.
+             */
+            cancelled: number;
+            /**
+             * Format: uint64
+             * @description Sessions that completed.
+             */
+            completed: number;
+            /**
+             * Format: uint64
+             * @description Tokens of the answers to them.
+             */
+            completionTokens: number;
+            /** @description How long the sessions that ended took from their start; absent where none ended. */
+            durationMs?: components["schemas"]["DurationPercentiles"] & unknown;
+            /**
+             * Format: uint64
+             * @description Events in the logs of the sessions that ended.
+             */
+            events: number;
+            /**
+             * Format: uint64
+             * @description Sessions that failed.
+             */
+            failed: number;
+            /**
+             * Format: uint64
+             * @description The most sessions that were open, queued or running, at one moment.
+             */
+            openMax: number;
+            /**
+             * Format: uint64
+             * @description Tokens of the prompts of the sessions that ended.
+             */
+            promptTokens: number;
+            /**
+             * Format: date-time
+             * @description The beginning of the bucket.
+             */
+            start: string;
+            /**
+             * Format: uint64
+             * @description Sessions that were started.
+             */
+            started: number;
+        };
+        /**
+         * Cancelled
+         * @description The run is cancelled.
+         * @example {
+         *       "sessionId": "0199f7a2-6c1e-7b3a-9c55-2f1d4e8a7b60",
+         *       "status": "cancelled",
+         *       "success": true
+         *     }
+         */
         Cancelled: {
+            /** Format: uuid */
             sessionId: string;
-            status: string;
+            status: components["schemas"]["SessionStatus"];
             success: boolean;
         };
         /**
@@ -417,6 +777,132 @@ export interface components {
         /**
          * Course
          * @description A course with everything in it.
+         * @example {
+         *       "description": "Who owns a value, who borrows it, and for how long.",
+         *       "id": "0199f7a2-9d40-7c11-8e02-6b7a5c3d9f18",
+         *       "parts": [
+         *         {
+         *           "description": "Every value has one owner.",
+         *           "learning_goals": [
+         *             "Tell who owns a value"
+         *           ],
+         *           "lessons": [
+         *             {
+         *               "content": {
+         *                 "content": "A value that is assigned to another name moves there.",
+         *                 "estimated_duration": "40 minutes",
+         *                 "examples": [
+         *                   "let b = a;"
+         *                 ],
+         *                 "exercises": [
+         *                   "Find the move that the compiler complains of."
+         *                 ],
+         *                 "key_concepts": [
+         *                   "move"
+         *                 ],
+         *                 "learning_objectives": [
+         *                   "See where a value moves"
+         *                 ],
+         *                 "quiz": {
+         *                   "questions": [
+         *                     {
+         *                       "explanation": "One at a time: when it goes out of scope, the value is dropped.",
+         *                       "options": [
+         *                         {
+         *                           "is_correct": false,
+         *                           "option": "A",
+         *                           "text": "None"
+         *                         },
+         *                         {
+         *                           "is_correct": true,
+         *                           "option": "B",
+         *                           "text": "One"
+         *                         },
+         *                         {
+         *                           "is_correct": false,
+         *                           "option": "C",
+         *                           "text": "Two"
+         *                         },
+         *                         {
+         *                           "is_correct": false,
+         *                           "option": "D",
+         *                           "text": "Any number"
+         *                         }
+         *                       ],
+         *                       "question": "How many owners has a value?"
+         *                     },
+         *                     {
+         *                       "explanation": "One at a time: when it goes out of scope, the value is dropped.",
+         *                       "options": [
+         *                         {
+         *                           "is_correct": false,
+         *                           "option": "A",
+         *                           "text": "None"
+         *                         },
+         *                         {
+         *                           "is_correct": true,
+         *                           "option": "B",
+         *                           "text": "One"
+         *                         },
+         *                         {
+         *                           "is_correct": false,
+         *                           "option": "C",
+         *                           "text": "Two"
+         *                         },
+         *                         {
+         *                           "is_correct": false,
+         *                           "option": "D",
+         *                           "text": "Any number"
+         *                         }
+         *                       ],
+         *                       "question": "How many owners has a value?"
+         *                     },
+         *                     {
+         *                       "explanation": "One at a time: when it goes out of scope, the value is dropped.",
+         *                       "options": [
+         *                         {
+         *                           "is_correct": false,
+         *                           "option": "A",
+         *                           "text": "None"
+         *                         },
+         *                         {
+         *                           "is_correct": true,
+         *                           "option": "B",
+         *                           "text": "One"
+         *                         },
+         *                         {
+         *                           "is_correct": false,
+         *                           "option": "C",
+         *                           "text": "Two"
+         *                         },
+         *                         {
+         *                           "is_correct": false,
+         *                           "option": "D",
+         *                           "text": "Any number"
+         *                         }
+         *                       ],
+         *                       "question": "How many owners has a value?"
+         *                     }
+         *                   ]
+         *                 },
+         *                 "title": "Moves"
+         *               },
+         *               "description": "Assignment moves a value.",
+         *               "lesson_number": 1,
+         *               "title": "Moves"
+         *             }
+         *           ],
+         *           "part_number": 1,
+         *           "title": "Owners"
+         *         }
+         *       ],
+         *       "prerequisites": [
+         *         "Functions and variables"
+         *       ],
+         *       "target_audience": "Programmers who know another language",
+         *       "title": "Rust ownership",
+         *       "total_duration": "40 minutes"
+         *     }
          */
         Course: {
             description: string;
@@ -432,25 +918,53 @@ export interface components {
         /**
          * CoursesPage
          * @description Some courses, newest first.
+         * @example {
+         *       "items": [
+         *         {
+         *           "courseId": "0199f7a2-9d40-7c11-8e02-6b7a5c3d9f18",
+         *           "createdAt": "2026-01-31T12:01:07.456Z",
+         *           "description": "Who owns a value, who borrows it, and for how long.",
+         *           "lessons": 9,
+         *           "parts": 3,
+         *           "sessionId": "0199f7a2-6c1e-7b3a-9c55-2f1d4e8a7b60",
+         *           "title": "Rust ownership",
+         *           "userId": "11111111-1111-4111-8111-111111111111"
+         *         }
+         *       ],
+         *       "nextCursor": "AAY3xa2sAAABmfeibB57OpxVLx1Oint7"
+         *     }
          */
         CoursesPage: {
             items: components["schemas"]["ListedCourse"][];
             /** @description Give it as `cursor` to go on; absent at the end. */
             nextCursor?: string;
         };
-        /** CreatedSession */
+        /**
+         * CreatedSession
+         * @description A session whose events come from outside.
+         * @example {
+         *       "sessionId": "0199f7a2-6c1e-7b3a-9c55-2f1d4e8a7b60",
+         *       "writeToken": "6f2a0c5d9be14783a1f0e2d4c6b8a09716253443526170895a4b3c2d1e0f9a8b"
+         *     }
+         */
         CreatedSession: {
+            /** Format: uuid */
             sessionId: string;
             /** @description Sent as `Authorization: Bearer …` with appends; shown here once. */
             writeToken: string;
         };
         /**
          * CreateSession
-         * @description A session whose events come from outside.
+         * @description What a session for an outside producer is created from.
+         * @example {
+         *       "producer": "curriculum-bot",
+         *       "topic": "Rust ownership",
+         *       "user_id": "11111111-1111-4111-8111-111111111111"
+         *     }
          */
         CreateSession: {
             /** @description The program's name, shown as the session's provider; at most 200 characters. */
-            producer?: string;
+            producer?: string | null;
             /** @description 1 to 500 characters after trimming. */
             topic: string;
             /**
@@ -459,25 +973,79 @@ export interface components {
              */
             user_id: string;
         };
-        /** EndedSession */
+        /**
+         * DurationPercentiles
+         * @description Percentiles in milliseconds.
+         * @example {
+         *       "p50": 41250,
+         *       "p95": 97800,
+         *       "p99": 121030
+         *     }
+         */
+        DurationPercentiles: {
+            /** Format: double */
+            p50: number;
+            /** Format: double */
+            p95: number;
+            /** Format: double */
+            p99: number;
+        };
+        /**
+         * EndedSession
+         * @description The session has ended.
+         * @example {
+         *       "lastOffset": 20,
+         *       "sessionId": "0199f7a2-6c1e-7b3a-9c55-2f1d4e8a7b60",
+         *       "status": "failed"
+         *     }
+         */
         EndedSession: {
             /** Format: uint64 */
             lastOffset: number;
-            sessionId: string;
-            status: string;
-        };
-        /** EndSession */
-        EndSession: {
             /** Format: uuid */
-            courseId?: string;
-            /** @description Why it failed. */
-            error?: string;
-            /** @description `completed` or `failed`. */
-            status: string;
+            sessionId: string;
+            status: components["schemas"]["EndStatus"];
         };
+        /**
+         * EndSession
+         * @description How a session ends.
+         * @example {
+         *       "courseId": null,
+         *       "error": "the source is gone",
+         *       "status": "failed"
+         *     }
+         */
+        EndSession: {
+            /**
+             * Format: uuid
+             * @description A course that this session has generated.
+             */
+            courseId?: string | null;
+            /** @description Why it failed. */
+            error?: string | null;
+            status: components["schemas"]["EndStatus"];
+        };
+        /** @enum {string} */
+        EndStatus: "completed" | "failed";
+        /**
+         * @description Why a client was refused. The eight that real-time events carry, and those that only HTTP knows.
+         * @enum {string}
+         */
+        ErrorCode: "bad_request" | "unauthorized" | "forbidden" | "session_not_found" | "session_expired" | "offset_ahead" | "too_many_sessions" | "internal" | "not_found" | "method_not_allowed" | "not_sealed" | "session_ended" | "idempotency_key_reused" | "producer_seq_reused" | "payload_too_large" | "unsupported_media_type" | "unavailable";
         /**
          * Event
          * @description One event of a log.
+         * @example {
+         *       "data": {
+         *         "lesson": 2,
+         *         "part": 1
+         *       },
+         *       "message": "Writing lesson 2 of part 1",
+         *       "offset": 17,
+         *       "sessionId": "0199f7a2-6c1e-7b3a-9c55-2f1d4e8a7b60",
+         *       "timestamp": "2026-01-31T12:00:00.123+00:00",
+         *       "type": "progress"
+         *     }
          */
         Event: {
             data?: unknown;
@@ -491,15 +1059,29 @@ export interface components {
             sessionId: string;
             /** Format: date-time */
             timestamp: string;
-            /**
-             * @description `log`, `progress`, `success`, `error`, `course_generated`, `session_started`, `session_completed`, `session_failed` or
-             *     `session_cancelled`.
-             */
-            type: string;
+            type: components["schemas"]["EventType"];
         };
         /**
          * EventsPage
          * @description Some events of a log, in order.
+         * @example {
+         *       "ended": true,
+         *       "items": [
+         *         {
+         *           "data": {
+         *             "lesson": 2,
+         *             "part": 1
+         *           },
+         *           "message": "Writing lesson 2 of part 1",
+         *           "offset": 17,
+         *           "sessionId": "0199f7a2-6c1e-7b3a-9c55-2f1d4e8a7b60",
+         *           "timestamp": "2026-01-31T12:00:00.123+00:00",
+         *           "type": "progress"
+         *         }
+         *       ],
+         *       "lastOffset": 42,
+         *       "nextAfter": 17
+         *     }
          */
         EventsPage: {
             /** @description Whether the session has ended: nothing follows `lastOffset`. */
@@ -514,6 +1096,11 @@ export interface components {
             nextAfter?: number;
         };
         /**
+         * @description What an event tells: the five types of messages, and the four turns of a session's life.
+         * @enum {string}
+         */
+        EventType: "log" | "progress" | "success" | "error" | "course_generated" | "session_started" | "session_completed" | "session_failed" | "session_cancelled";
+        /**
          * @description The form of an export.
          * @enum {string}
          */
@@ -521,6 +1108,10 @@ export interface components {
         /**
          * Failure
          * @description An error as existing clients expect it.
+         * @example {
+         *       "error": "Session not found",
+         *       "success": false
+         *     }
          */
         Failure: {
             error: string;
@@ -529,6 +1120,14 @@ export interface components {
         /**
          * Finding
          * @description Something that is not as it was sealed.
+         * @example {
+         *       "detail": "session 0199f7a2-6c1e-7b3a-9c55-2f1d4e8a7b60 (seal 1204): offsets 17 to 18 were altered",
+         *       "firstOffset": 17,
+         *       "lastOffset": 18,
+         *       "position": 1204,
+         *       "sessionId": "0199f7a2-6c1e-7b3a-9c55-2f1d4e8a7b60",
+         *       "what": "events_altered"
+         *     }
          */
         Finding: {
             /** @description The same in words. */
@@ -553,14 +1152,27 @@ export interface components {
              * @description Of the seal in the chain.
              */
             position?: number;
-            /** Format: uuid */
-            sessionId?: string;
             /**
-             * @description `events_altered`, `events_removed`, `events_inserted`, `events_moved`, `log_altered` (where is not known), `log_removed`,
-             *     `log_unreadable`, `session_removed`, `partition_removed`, `leaves_altered`, `leaves_removed`, `seal_altered`, `chain_broken`,
-             *     `seals_removed`, `seal_removed` or `head_unknown`.
+             * Format: uuid
+             * @description Whose log or seal it is about.
              */
-            what: string;
+            sessionId?: string;
+            what: components["schemas"]["Tampering"];
+        };
+        /**
+         * @example {
+         *       "code": "forbidden",
+         *       "detail": "Not allowed",
+         *       "status": 403,
+         *       "title": "Not allowed",
+         *       "type": "urn:coursestream:problem:forbidden"
+         *     }
+         */
+        ForbiddenProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "forbidden";
+            /** @enum {string} */
+            type?: "urn:coursestream:problem:forbidden";
         };
         /**
          * GenerateRequest
@@ -588,6 +1200,10 @@ export interface components {
         /**
          * Head
          * @description The end of the chain. Whoever keeps it can ask later, with `head`, whether the chain still has it.
+         * @example {
+         *       "position": 1204,
+         *       "sha256": "9f2c4f0d6a1b8e37c5d09a64f1e2b7837d40c9156ab2e8f30471d5c98e6b0a12"
+         *     }
          */
         Head: {
             /**
@@ -595,7 +1211,23 @@ export interface components {
              * @description 0 before anything was sealed.
              */
             position: number;
+            /** @description Of the last link; zeros before anything was sealed. */
             sha256: string;
+        };
+        /**
+         * @example {
+         *       "code": "internal",
+         *       "detail": "Something went wrong here",
+         *       "status": 500,
+         *       "title": "Something went wrong here",
+         *       "type": "urn:coursestream:problem:internal"
+         *     }
+         */
+        InternalProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "internal";
+            /** @enum {string} */
+            type?: "urn:coursestream:problem:internal";
         };
         /** Lesson */
         Lesson: {
@@ -619,6 +1251,16 @@ export interface components {
         /**
          * ListedCourse
          * @description A course in a list.
+         * @example {
+         *       "courseId": "0199f7a2-9d40-7c11-8e02-6b7a5c3d9f18",
+         *       "createdAt": "2026-01-31T12:01:07.456Z",
+         *       "description": "Who owns a value, who borrows it, and for how long.",
+         *       "lessons": 9,
+         *       "parts": 3,
+         *       "sessionId": "0199f7a2-6c1e-7b3a-9c55-2f1d4e8a7b60",
+         *       "title": "Rust ownership",
+         *       "userId": "11111111-1111-4111-8111-111111111111"
+         *     }
          */
         ListedCourse: {
             /** Format: uuid */
@@ -641,24 +1283,62 @@ export interface components {
         };
         /** ListedSession */
         ListedSession: {
+            /** Format: uuid */
             sessionId: string;
-            status: string;
+            status: components["schemas"]["SessionStatus"];
         };
-        /** Live */
+        /**
+         * Live
+         * @description The process is up.
+         * @example {
+         *       "status": "ok"
+         *     }
+         */
         Live: {
-            /** @description `ok`. */
-            status: string;
+            status: components["schemas"]["Liveness"];
         };
+        /**
+         * @description The process answers; else there is no answer.
+         * @enum {string}
+         */
+        Liveness: "ok";
+        /**
+         * @description What a producer's message tells.
+         * @enum {string}
+         */
+        MessageType: "log" | "progress" | "success" | "error" | "course_generated";
         /**
          * NewMessage
          * @description A message as it is described; it is read as an [`Incoming`].
+         * @example {
+         *       "data": {
+         *         "lesson": 2,
+         *         "part": 1
+         *       },
+         *       "message": "Writing lesson 2 of part 1",
+         *       "type": "progress"
+         *     }
          */
         NewMessage: {
             /** @description Any JSON; for `course_generated` it is `{courseId, course, summary}`. */
             data?: unknown;
             message: string;
-            /** @description `log`, `progress`, `success`, `error` or `course_generated`. */
-            type: string;
+            type: components["schemas"]["MessageType"];
+        };
+        /**
+         * @example {
+         *       "code": "not_found",
+         *       "detail": "Not found",
+         *       "status": 404,
+         *       "title": "Not found",
+         *       "type": "urn:coursestream:problem:not_found"
+         *     }
+         */
+        NotFoundProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "not_found";
+            /** @enum {string} */
+            type?: "urn:coursestream:problem:not_found";
         };
         /** Part */
         Part: {
@@ -671,12 +1351,34 @@ export interface components {
             title: string;
         };
         /**
+         * @example {
+         *       "code": "payload_too_large",
+         *       "detail": "The body is too large",
+         *       "status": 413,
+         *       "title": "The body is too large",
+         *       "type": "urn:coursestream:problem:payload_too_large"
+         *     }
+         */
+        PayloadTooLargeProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "payload_too_large";
+            /** @enum {string} */
+            type?: "urn:coursestream:problem:payload_too_large";
+        };
+        /**
          * Problem
          * @description An error, as `application/problem+json` (RFC 9457).
+         * @example {
+         *       "code": "bad_request",
+         *       "detail": "limit: must be at most 200",
+         *       "status": 400,
+         *       "title": "The request is not valid",
+         *       "type": "urn:coursestream:problem:bad_request"
+         *     }
          */
         Problem: {
             /** @description The code, the same as real-time events carry. */
-            code: string;
+            code: components["schemas"]["ErrorCode"] & unknown;
             /** @description What was wrong with this request: the field and the rule, where there is one. */
             detail: string;
             /**
@@ -688,6 +1390,21 @@ export interface components {
             title: string;
             /** @description Names the kind of problem: `urn:coursestream:problem:` and the code. */
             type: string;
+        };
+        /**
+         * @example {
+         *       "code": "producer_seq_reused",
+         *       "detail": "The Producer-Seq was used before",
+         *       "status": 422,
+         *       "title": "The Producer-Seq was used before",
+         *       "type": "urn:coursestream:problem:producer_seq_reused"
+         *     }
+         */
+        ProducerSeqReusedProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "producer_seq_reused";
+            /** @enum {string} */
+            type?: "urn:coursestream:problem:producer_seq_reused";
         };
         /** Question */
         Question: {
@@ -702,16 +1419,27 @@ export interface components {
             questions: components["schemas"]["Question"][];
         };
         /**
+         * @description `degraded` while wake-ups from other nodes do not arrive and the log is polled instead.
+         * @enum {string}
+         */
+        Readiness: "ok" | "degraded" | "unavailable";
+        /**
          * Ready
          * @description Whether the node can serve, and why not.
+         * @example {
+         *       "database": true,
+         *       "migrations": true,
+         *       "status": "ok",
+         *       "stopping": false,
+         *       "wakeups": true
+         *     }
          */
         Ready: {
             /** @description The database answers. */
             database: boolean;
             /** @description Every migration of this version is applied. */
             migrations: boolean;
-            /** @description `ok`; `degraded` while wake-ups from other nodes do not arrive and the log is polled instead; `unavailable`. */
-            status: string;
+            status: components["schemas"]["Readiness"];
             /** @description The node was told to stop. */
             stopping: boolean;
             /** @description Wake-ups from other nodes arrive: the node's own probe came back. */
@@ -721,12 +1449,23 @@ export interface components {
          * Seal
          * @description A link of the chain of seals. `sha256` is the SHA-256 of the object without that member, as RFC 8785 writes it. All hashes are 64
          *     hexadecimal digits.
+         * @example {
+         *       "exportSha256": "5e0b92d4c7813fa6e2d5901b4f6c38a7b1e9d0724a83fc65d2907b1e8c4f53d6",
+         *       "kind": "session",
+         *       "lastOffset": 42,
+         *       "leavesSha256": "d13f68a0b5e9274c8f1d03b76ea5c94270d8f31be64a9c0572db8e16f3a4907c",
+         *       "logSha256": "c81d37e5a9402f6bd03e91c7f458ab260d7fe3914c85b6a2709de1f34b58c06a",
+         *       "position": 1204,
+         *       "previousSha256": "27ab90e14cd3f6580b1e7d92a4c6358fe0719b2d84f35ca6d1e80b794c2f6a35",
+         *       "sealedAt": "2026-01-31T12:01:08.501Z",
+         *       "sessionId": "0199f7a2-6c1e-7b3a-9c55-2f1d4e8a7b60",
+         *       "sha256": "9f2c4f0d6a1b8e37c5d09a64f1e2b7837d40c9156ab2e8f30471d5c98e6b0a12"
+         *     }
          */
         Seal: {
             /** @description Of the NDJSON export. */
             exportSha256?: string;
-            /** @description `session`. */
-            kind: string;
+            kind: components["schemas"]["SealKind"];
             /**
              * Format: uint64
              * @description The offset of the log's last event.
@@ -746,15 +1485,119 @@ export interface components {
             position: number;
             /** @description `sha256` of the link before; zeros for the first. */
             previousSha256: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When the seal was made.
+             */
             sealedAt: string;
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description Whose log it is.
+             */
             sessionId?: string;
+            /** @description Of the seal itself. */
             sha256: string;
+        };
+        /**
+         * @description What a link of the chain of seals seals.
+         * @enum {string}
+         */
+        SealKind: "session";
+        /**
+         * @example {
+         *       "code": "session_ended",
+         *       "detail": "The session has ended",
+         *       "status": 409,
+         *       "title": "The session has ended",
+         *       "type": "urn:coursestream:problem:session_ended"
+         *     }
+         */
+        SessionEndedProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "session_ended";
+            /** @enum {string} */
+            type?: "urn:coursestream:problem:session_ended";
+        };
+        /**
+         * @example {
+         *       "code": "session_expired",
+         *       "detail": "The session has expired",
+         *       "status": 410,
+         *       "title": "The session has expired",
+         *       "type": "urn:coursestream:problem:session_expired"
+         *     }
+         */
+        SessionExpiredProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "session_expired";
+            /** @enum {string} */
+            type?: "urn:coursestream:problem:session_expired";
+        };
+        /**
+         * @example {
+         *       "code": "session_not_found",
+         *       "detail": "No such session",
+         *       "status": 404,
+         *       "title": "No such session",
+         *       "type": "urn:coursestream:problem:session_not_found"
+         *     }
+         */
+        SessionNotFoundOrNotSealedProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "session_not_found" | "not_sealed";
+            /** @enum {string} */
+            type?: "urn:coursestream:problem:session_not_found" | "urn:coursestream:problem:not_sealed";
+        };
+        /**
+         * @example {
+         *       "code": "session_not_found",
+         *       "detail": "No such session",
+         *       "status": 404,
+         *       "title": "No such session",
+         *       "type": "urn:coursestream:problem:session_not_found"
+         *     }
+         */
+        SessionNotFoundProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "session_not_found";
+            /** @enum {string} */
+            type?: "urn:coursestream:problem:session_not_found";
         };
         /**
          * SessionsPage
          * @description Some sessions, newest first.
+         * @example {
+         *       "items": [
+         *         {
+         *           "archived": false,
+         *           "attempts": 1,
+         *           "counts": {
+         *             "course_generated": 1,
+         *             "error": 0,
+         *             "log": 6,
+         *             "progress": 18,
+         *             "success": 15
+         *           },
+         *           "courseId": "0199f7a2-9d40-7c11-8e02-6b7a5c3d9f18",
+         *           "durationMs": 67333,
+         *           "endedAt": "2026-01-31T12:01:07.456Z",
+         *           "lastOffset": 42,
+         *           "model": "gpt-5-mini",
+         *           "provider": "openai",
+         *           "searchWeb": false,
+         *           "sessionId": "0199f7a2-6c1e-7b3a-9c55-2f1d4e8a7b60",
+         *           "startedAt": "2026-01-31T12:00:00.123Z",
+         *           "status": "completed",
+         *           "topic": "Rust ownership",
+         *           "usage": {
+         *             "completionTokens": 9871,
+         *             "promptTokens": 18204
+         *           },
+         *           "userId": "11111111-1111-4111-8111-111111111111"
+         *         }
+         *       ],
+         *       "nextCursor": "AAY3xa2sAAABmfeibB57OpxVLx1Oint7"
+         *     }
          */
         SessionsPage: {
             items: components["schemas"]["SessionSummary"][];
@@ -762,8 +1605,40 @@ export interface components {
             nextCursor?: string;
         };
         /**
+         * @description Where a session stands.
+         * @enum {string}
+         */
+        SessionStatus: "queued" | "running" | "completed" | "failed" | "cancelled" | "expired";
+        /**
          * SessionSummary
          * @description A session: what was asked for, where it stands, what it cost.
+         * @example {
+         *       "archived": false,
+         *       "attempts": 1,
+         *       "counts": {
+         *         "course_generated": 1,
+         *         "error": 0,
+         *         "log": 6,
+         *         "progress": 18,
+         *         "success": 15
+         *       },
+         *       "courseId": "0199f7a2-9d40-7c11-8e02-6b7a5c3d9f18",
+         *       "durationMs": 67333,
+         *       "endedAt": "2026-01-31T12:01:07.456Z",
+         *       "lastOffset": 42,
+         *       "model": "gpt-5-mini",
+         *       "provider": "openai",
+         *       "searchWeb": false,
+         *       "sessionId": "0199f7a2-6c1e-7b3a-9c55-2f1d4e8a7b60",
+         *       "startedAt": "2026-01-31T12:00:00.123Z",
+         *       "status": "completed",
+         *       "topic": "Rust ownership",
+         *       "usage": {
+         *         "completionTokens": 9871,
+         *         "promptTokens": 18204
+         *       },
+         *       "userId": "11111111-1111-4111-8111-111111111111"
+         *     }
          */
         SessionSummary: {
             /** @description Whether the events are in the archive. */
@@ -794,8 +1669,7 @@ export interface components {
              * @description When the session was created.
              */
             startedAt: string;
-            /** @description `queued`, `running`, `completed`, `failed`, `cancelled` or `expired`. */
-            status: string;
+            status: components["schemas"]["SessionStatus"];
             topic: string;
             usage: components["schemas"]["Usage"];
             /** Format: uuid */
@@ -804,6 +1678,22 @@ export interface components {
         /**
          * SessionVerification
          * @description Whether a session is as it was sealed.
+         * @example {
+         *       "dropped": false,
+         *       "events": 42,
+         *       "findings": [
+         *         {
+         *           "detail": "session 0199f7a2-6c1e-7b3a-9c55-2f1d4e8a7b60 (seal 1204): offsets 17 to 18 were altered",
+         *           "firstOffset": 17,
+         *           "lastOffset": 18,
+         *           "position": 1204,
+         *           "sessionId": "0199f7a2-6c1e-7b3a-9c55-2f1d4e8a7b60",
+         *           "what": "events_altered"
+         *         }
+         *       ],
+         *       "intact": false,
+         *       "sessionId": "0199f7a2-6c1e-7b3a-9c55-2f1d4e8a7b60"
+         *     }
          */
         SessionVerification: {
             /** @description The history was dropped at the end of its retention, as the chain says. */
@@ -819,25 +1709,106 @@ export interface components {
             /** Format: uuid */
             sessionId: string;
         };
-        /** Started */
+        /**
+         * Started
+         * @description The run is queued; follow its session.
+         * @example {
+         *       "message": "Course generation started",
+         *       "sessionId": "0199f7a2-6c1e-7b3a-9c55-2f1d4e8a7b60",
+         *       "success": true
+         *     }
+         */
         Started: {
             message: string;
+            /** Format: uuid */
             sessionId: string;
             success: boolean;
         };
-        /** StatusOfAll */
+        /**
+         * StatusOfAll
+         * @description The sessions that are not expired, newest first.
+         * @example {
+         *       "sessions": [
+         *         {
+         *           "sessionId": "0199f7a2-6c1e-7b3a-9c55-2f1d4e8a7b60",
+         *           "status": "running"
+         *         }
+         *       ],
+         *       "success": true
+         *     }
+         */
         StatusOfAll: {
             sessions: components["schemas"]["ListedSession"][];
             success: boolean;
         };
-        /** StatusOfOne */
+        /**
+         * StatusOfOne
+         * @description Where the session stands.
+         * @example {
+         *       "lastOffset": 17,
+         *       "sessionId": "0199f7a2-6c1e-7b3a-9c55-2f1d4e8a7b60",
+         *       "status": "running",
+         *       "success": true
+         *     }
+         */
         StatusOfOne: {
             /** Format: uint64 */
             lastOffset: number;
+            /** Format: uuid */
             sessionId: string;
-            /** @description `queued`, `running`, `completed`, `failed`, `cancelled` or `expired`. */
-            status: string;
+            status: components["schemas"]["SessionStatus"];
             success: boolean;
+        };
+        /**
+         * @description What was done to something that was sealed. `log_altered`: where is not known. `head_unknown`: the chain does not have the
+         *     head that was asked for.
+         * @enum {string}
+         */
+        Tampering: "events_altered" | "events_removed" | "events_inserted" | "events_moved" | "log_altered" | "log_removed" | "log_unreadable" | "session_removed" | "partition_removed" | "leaves_altered" | "leaves_removed" | "seal_altered" | "chain_broken" | "seals_removed" | "seal_removed" | "head_unknown";
+        /**
+         * @example {
+         *       "code": "unauthorized",
+         *       "detail": "A valid key is needed",
+         *       "status": 401,
+         *       "title": "A valid key is needed",
+         *       "type": "urn:coursestream:problem:unauthorized"
+         *     }
+         */
+        UnauthorizedProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "unauthorized";
+            /** @enum {string} */
+            type?: "urn:coursestream:problem:unauthorized";
+        };
+        /**
+         * @example {
+         *       "code": "unavailable",
+         *       "detail": "Try again later",
+         *       "status": 503,
+         *       "title": "Try again later",
+         *       "type": "urn:coursestream:problem:unavailable"
+         *     }
+         */
+        UnavailableProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "unavailable";
+            /** @enum {string} */
+            type?: "urn:coursestream:problem:unavailable";
+        };
+        /**
+         * @example {
+         *       "code": "unsupported_media_type",
+         *       "detail": "The body is of a type that is not read here",
+         *       "status": 415,
+         *       "title": "The body is of a type that is not read here",
+         *       "type": "urn:coursestream:problem:unsupported_media_type"
+         *     }
+         */
+        UnsupportedMediaTypeProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "unsupported_media_type";
+            /** @enum {string} */
+            type?: "urn:coursestream:problem:unsupported_media_type";
         };
         /**
          * Usage
@@ -852,6 +1823,29 @@ export interface components {
         /**
          * Verification
          * @description What was checked of the chain, and what is not as it was sealed.
+         * @example {
+         *       "dropped": 0,
+         *       "events": 20916,
+         *       "findings": [
+         *         {
+         *           "detail": "session 0199f7a2-6c1e-7b3a-9c55-2f1d4e8a7b60 (seal 1204): offsets 17 to 18 were altered",
+         *           "firstOffset": 17,
+         *           "lastOffset": 18,
+         *           "position": 1204,
+         *           "sessionId": "0199f7a2-6c1e-7b3a-9c55-2f1d4e8a7b60",
+         *           "what": "events_altered"
+         *         }
+         *       ],
+         *       "head": {
+         *         "position": 1204,
+         *         "sha256": "9f2c4f0d6a1b8e37c5d09a64f1e2b7837d40c9156ab2e8f30471d5c98e6b0a12"
+         *       },
+         *       "intact": false,
+         *       "nextAfter": 1500,
+         *       "seals": 500,
+         *       "sessions": 498,
+         *       "unsealed": 1
+         *     }
          */
         Verification: {
             /**
@@ -898,6 +1892,149 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    getActivitySummary: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Width of the buckets: so many seconds, minutes, hours or days. Where it is absent, one is chosen that gives up to 100
+                 *     buckets.
+                 */
+                bucket?: string;
+                /** @description The beginning of the span; 24 hours before `to` where it is absent. */
+                from?: string;
+                /** @description The end of the span, which is not part of it; now where it is absent. */
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What happened in a span of time, bucket by bucket. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["ActivitySummary"];
+                };
+            };
+            /** @description The request is not valid */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["BadRequestProblem"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ForbiddenProblem"];
+                };
+            };
+            /** @description Something went wrong here */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["InternalProblem"];
+                };
+            };
+            /** @description Try again later */
+            503: {
+                headers: {
+                    /** @description Seconds after which the same request may succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["UnavailableProblem"];
+                };
+            };
+        };
+    };
+    listAccesses: {
+        parameters: {
+            query?: {
+                /** @description Only reads from this address. */
+                address?: string;
+                /** @description Only reads at this moment or later. */
+                after?: string;
+                /** @description Only reads before this moment. */
+                before?: string;
+                /** @description `nextCursor` of the page before. */
+                cursor?: string;
+                /** @description At most so many. */
+                limit?: number;
+                /** @description Only reads by this operation: its id in this document. */
+                operation?: string;
+                /** @description Only reads by this principal. */
+                principal?: string;
+                /** @description Only reads of this session. */
+                session_id?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Some entries of the access trail, newest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["AccessesPage"];
+                };
+            };
+            /** @description The request is not valid */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["BadRequestProblem"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ForbiddenProblem"];
+                };
+            };
+            /** @description Something went wrong here */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["InternalProblem"];
+                };
+            };
+            /** @description Try again later */
+            503: {
+                headers: {
+                    /** @description Seconds after which the same request may succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["UnavailableProblem"];
+                };
+            };
+        };
+    };
     startGeneration: {
         parameters: {
             query?: never;
@@ -923,7 +2060,7 @@ export interface operations {
                     "application/json; charset=utf-8": components["schemas"]["Started"];
                 };
             };
-            /** @description The body is not valid. */
+            /** @description The request is not valid */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -932,7 +2069,34 @@ export interface operations {
                     "application/json; charset=utf-8": components["schemas"]["Failure"];
                 };
             };
-            /** @description The Idempotency-Key was used before with another request. */
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["Failure"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["Failure"];
+                };
+            };
+            /** @description The body is of a type that is not read here */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["Failure"];
+                };
+            };
+            /** @description The Idempotency-Key was used before */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -941,7 +2105,7 @@ export interface operations {
                     "application/json; charset=utf-8": components["schemas"]["Failure"];
                 };
             };
-            /** @description The server could not answer. */
+            /** @description Something went wrong here */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -950,10 +2114,11 @@ export interface operations {
                     "application/json; charset=utf-8": components["schemas"]["Failure"];
                 };
             };
-            /** @description Too many runs are waiting, or the database is away. Try again after `Retry-After` seconds. */
+            /** @description Try again later */
             503: {
                 headers: {
-                    "RETRY-AFTER": number;
+                    /** @description Seconds after which the same request may succeed. */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -983,7 +2148,16 @@ export interface operations {
                     "application/json; charset=utf-8": components["schemas"]["Cancelled"];
                 };
             };
-            /** @description There is no such session. */
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["Failure"];
+                };
+            };
+            /** @description No such session */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -992,7 +2166,7 @@ export interface operations {
                     "application/json; charset=utf-8": components["schemas"]["Failure"];
                 };
             };
-            /** @description The session had ended already. */
+            /** @description The session has ended */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -1001,7 +2175,7 @@ export interface operations {
                     "application/json; charset=utf-8": components["schemas"]["Failure"];
                 };
             };
-            /** @description The server could not answer. */
+            /** @description Something went wrong here */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -1010,10 +2184,11 @@ export interface operations {
                     "application/json; charset=utf-8": components["schemas"]["Failure"];
                 };
             };
-            /** @description The database is away. Try again after `Retry-After` seconds. */
+            /** @description Try again later */
             503: {
                 headers: {
-                    "RETRY-AFTER": number;
+                    /** @description Seconds after which the same request may succeed. */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1043,7 +2218,16 @@ export interface operations {
                     "application/json; charset=utf-8": components["schemas"]["StatusOfOne"];
                 };
             };
-            /** @description There is no such session. */
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["Failure"];
+                };
+            };
+            /** @description No such session */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -1052,7 +2236,7 @@ export interface operations {
                     "application/json; charset=utf-8": components["schemas"]["Failure"];
                 };
             };
-            /** @description The server could not answer. */
+            /** @description Something went wrong here */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -1061,10 +2245,11 @@ export interface operations {
                     "application/json; charset=utf-8": components["schemas"]["Failure"];
                 };
             };
-            /** @description The database is away. Try again after `Retry-After` seconds. */
+            /** @description Try again later */
             503: {
                 headers: {
-                    "RETRY-AFTER": number;
+                    /** @description Seconds after which the same request may succeed. */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1091,7 +2276,16 @@ export interface operations {
                     "application/json; charset=utf-8": components["schemas"]["StatusOfAll"];
                 };
             };
-            /** @description The server could not answer. */
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Something went wrong here */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -1100,10 +2294,11 @@ export interface operations {
                     "application/json; charset=utf-8": components["schemas"]["Failure"];
                 };
             };
-            /** @description The database is away. Try again after `Retry-After` seconds. */
+            /** @description Try again later */
             503: {
                 headers: {
-                    "RETRY-AFTER": number;
+                    /** @description Seconds after which the same request may succeed. */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1128,7 +2323,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The courses. */
+            /** @description Some courses, newest first. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1137,31 +2332,42 @@ export interface operations {
                     "application/json; charset=utf-8": components["schemas"]["CoursesPage"];
                 };
             };
-            /** @description A parameter is not valid. */
+            /** @description The request is not valid */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["BadRequestProblem"];
                 };
             };
-            /** @description The server could not answer. */
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ForbiddenProblem"];
+                };
+            };
+            /** @description Something went wrong here */
             500: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["InternalProblem"];
                 };
             };
-            /** @description The database is away. */
+            /** @description Try again later */
             503: {
                 headers: {
+                    /** @description Seconds after which the same request may succeed. */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["UnavailableProblem"];
                 };
             };
         };
@@ -1178,7 +2384,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The course. */
+            /** @description A course with everything in it. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1187,31 +2393,42 @@ export interface operations {
                     "application/json; charset=utf-8": components["schemas"]["Course"];
                 };
             };
-            /** @description There is no such course. */
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ForbiddenProblem"];
+                };
+            };
+            /** @description Not found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["NotFoundProblem"];
                 };
             };
-            /** @description The server could not answer. */
+            /** @description Something went wrong here */
             500: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["InternalProblem"];
                 };
             };
-            /** @description The database is away. */
+            /** @description Try again later */
             503: {
                 headers: {
+                    /** @description Seconds after which the same request may succeed. */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["UnavailableProblem"];
                 };
             };
         };
@@ -1227,8 +2444,8 @@ export interface operations {
                 started_after?: string;
                 /** @description Only those started before this moment. */
                 started_before?: string;
-                /** @description Only those with this status; several are separated by commas. */
-                status?: string;
+                /** @description Only those with one of these statuses; several are separated by commas as well. */
+                status?: components["schemas"]["SessionStatus"][];
                 /** @description Only those whose topic contains this text, in whatever case. */
                 topic?: string;
                 /** @description Only this user's. */
@@ -1240,7 +2457,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The sessions. */
+            /** @description Some sessions, newest first. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1249,31 +2466,42 @@ export interface operations {
                     "application/json; charset=utf-8": components["schemas"]["SessionsPage"];
                 };
             };
-            /** @description A parameter is not valid. */
+            /** @description The request is not valid */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["BadRequestProblem"];
                 };
             };
-            /** @description The server could not answer. */
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ForbiddenProblem"];
+                };
+            };
+            /** @description Something went wrong here */
             500: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["InternalProblem"];
                 };
             };
-            /** @description The database is away. */
+            /** @description Try again later */
             503: {
                 headers: {
+                    /** @description Seconds after which the same request may succeed. */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["UnavailableProblem"];
                 };
             };
         };
@@ -1291,7 +2519,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The session. */
+            /** @description A session whose events come from outside. */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -1300,31 +2528,60 @@ export interface operations {
                     "application/json; charset=utf-8": components["schemas"]["CreatedSession"];
                 };
             };
-            /** @description The body is not valid. */
+            /** @description The request is not valid */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["BadRequestProblem"];
                 };
             };
-            /** @description The server could not answer. */
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ForbiddenProblem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["PayloadTooLargeProblem"];
+                };
+            };
+            /** @description The body is of a type that is not read here */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["UnsupportedMediaTypeProblem"];
+                };
+            };
+            /** @description Something went wrong here */
             500: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["InternalProblem"];
                 };
             };
-            /** @description The database is away. */
+            /** @description Try again later */
             503: {
                 headers: {
+                    /** @description Seconds after which the same request may succeed. */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["UnavailableProblem"];
                 };
             };
         };
@@ -1341,7 +2598,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The session. */
+            /** @description A session: what was asked for, where it stands, what it cost. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1350,31 +2607,42 @@ export interface operations {
                     "application/json; charset=utf-8": components["schemas"]["SessionSummary"];
                 };
             };
-            /** @description There is no such session. */
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ForbiddenProblem"];
+                };
+            };
+            /** @description No such session */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["SessionNotFoundProblem"];
                 };
             };
-            /** @description The server could not answer. */
+            /** @description Something went wrong here */
             500: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["InternalProblem"];
                 };
             };
-            /** @description The database is away. */
+            /** @description Try again later */
             503: {
                 headers: {
+                    /** @description Seconds after which the same request may succeed. */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["UnavailableProblem"];
                 };
             };
         };
@@ -1407,58 +2675,87 @@ export interface operations {
                     "application/json; charset=utf-8": components["schemas"]["EndedSession"];
                 };
             };
-            /** @description The body is not valid. */
+            /** @description The request is not valid */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["BadRequestProblem"];
                 };
             };
-            /** @description The write token is not this session's. */
+            /** @description A valid key is needed */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["UnauthorizedProblem"];
                 };
             };
-            /** @description There is no such session, or no outside producer's. */
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ForbiddenProblem"];
+                };
+            };
+            /** @description No such session */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["SessionNotFoundProblem"];
                 };
             };
-            /** @description The session had ended before. */
+            /** @description The session has ended */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["SessionEndedProblem"];
                 };
             };
-            /** @description The server could not answer. */
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["PayloadTooLargeProblem"];
+                };
+            };
+            /** @description The body is of a type that is not read here */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["UnsupportedMediaTypeProblem"];
+                };
+            };
+            /** @description Something went wrong here */
             500: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["InternalProblem"];
                 };
             };
-            /** @description The database is away. */
+            /** @description Try again later */
             503: {
                 headers: {
+                    /** @description Seconds after which the same request may succeed. */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["UnavailableProblem"];
                 };
             };
         };
@@ -1470,8 +2767,8 @@ export interface operations {
                 after?: number;
                 /** @description At most so many. */
                 limit?: number;
-                /** @description Only events of this type; several are separated by commas. */
-                type?: string;
+                /** @description Only events of these types; several are separated by commas as well. */
+                type?: components["schemas"]["EventType"][];
             };
             header?: never;
             path: {
@@ -1482,7 +2779,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The events. */
+            /** @description Some events of a log, in order. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1491,40 +2788,51 @@ export interface operations {
                     "application/json; charset=utf-8": components["schemas"]["EventsPage"];
                 };
             };
-            /** @description A parameter is not valid. */
+            /** @description The request is not valid */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["BadRequestProblem"];
                 };
             };
-            /** @description There is no such session. */
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ForbiddenProblem"];
+                };
+            };
+            /** @description No such session */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["SessionNotFoundProblem"];
                 };
             };
-            /** @description The server could not answer. */
+            /** @description Something went wrong here */
             500: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["InternalProblem"];
                 };
             };
-            /** @description The database is away. */
+            /** @description Try again later */
             503: {
                 headers: {
+                    /** @description Seconds after which the same request may succeed. */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["UnavailableProblem"];
                 };
             };
         };
@@ -1560,40 +2868,51 @@ export interface operations {
                     "text/csv; charset=utf-8": string;
                 };
             };
-            /** @description A parameter is not valid, or `after` is beyond the end of the log. */
+            /** @description One of several problems: `type` says which. */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["BadRequestOrOffsetAheadProblem"];
                 };
             };
-            /** @description There is no such session. */
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ForbiddenProblem"];
+                };
+            };
+            /** @description No such session */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["SessionNotFoundProblem"];
                 };
             };
-            /** @description The server could not answer. */
+            /** @description Something went wrong here */
             500: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["InternalProblem"];
                 };
             };
-            /** @description The database is away. */
+            /** @description Try again later */
             503: {
                 headers: {
+                    /** @description Seconds after which the same request may succeed. */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["UnavailableProblem"];
                 };
             };
         };
@@ -1607,7 +2926,7 @@ export interface operations {
                 /** @description Names the producer among those of the session: 1 to 200 characters. */
                 "Producer-Id"?: string;
                 /** @description Numbers this producer's appends, from 0. */
-                "Producer-Seq"?: string;
+                "Producer-Seq"?: number;
             };
             path: {
                 /** @description The session. */
@@ -1630,58 +2949,96 @@ export interface operations {
                     "application/json; charset=utf-8": components["schemas"]["AppendedMessages"];
                 };
             };
-            /** @description The body is not valid; nothing was appended. */
+            /** @description The request is not valid */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["BadRequestProblem"];
                 };
             };
-            /** @description The write token is not this session's. */
+            /** @description A valid key is needed */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["UnauthorizedProblem"];
                 };
             };
-            /** @description There is no such session, or no outside producer's. */
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ForbiddenProblem"];
+                };
+            };
+            /** @description No such session */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["SessionNotFoundProblem"];
                 };
             };
-            /** @description The session has ended; nothing was appended. */
+            /** @description The session has ended */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["SessionEndedProblem"];
                 };
             };
-            /** @description The server could not answer. */
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["PayloadTooLargeProblem"];
+                };
+            };
+            /** @description The body is of a type that is not read here */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["UnsupportedMediaTypeProblem"];
+                };
+            };
+            /** @description The Producer-Seq was used before */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProducerSeqReusedProblem"];
+                };
+            };
+            /** @description Something went wrong here */
             500: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["InternalProblem"];
                 };
             };
-            /** @description The database is away. A retry with `Producer-Id` and `Producer-Seq` is safe. */
+            /** @description Try again later */
             503: {
                 headers: {
+                    /** @description Seconds after which the same request may succeed. */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["UnavailableProblem"];
                 };
             };
         };
@@ -1698,6 +3055,10 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /**
+             * @description A link of the chain of seals. `sha256` is the SHA-256 of the object without that member, as RFC 8785 writes it. All hashes are 64
+             *     hexadecimal digits.
+             */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1706,31 +3067,42 @@ export interface operations {
                     "application/json; charset=utf-8": components["schemas"]["Seal"];
                 };
             };
-            /** @description There is no such session (`session_not_found`), or it has no seal yet (`not_sealed`). */
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ForbiddenProblem"];
+                };
+            };
+            /** @description One of several problems: `type` says which. */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["SessionNotFoundOrNotSealedProblem"];
                 };
             };
-            /** @description The server could not answer. */
+            /** @description Something went wrong here */
             500: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["InternalProblem"];
                 };
             };
-            /** @description The database is away. */
+            /** @description Try again later */
             503: {
                 headers: {
+                    /** @description Seconds after which the same request may succeed. */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["UnavailableProblem"];
                 };
             };
         };
@@ -1739,7 +3111,7 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description The last-seen offset. */
-                lastSeenOffset?: string;
+                lastSeenOffset?: number;
             };
             header?: {
                 /** @description The last-seen offset, as browsers send it; wins over the query. */
@@ -1769,40 +3141,60 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description A parameter is not valid, or the offset is beyond the end of the log. */
+            /** @description One of several problems: `type` says which. */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["BadRequestOrOffsetAheadProblem"];
                 };
             };
-            /** @description There is no such session. */
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ForbiddenProblem"];
+                };
+            };
+            /** @description No such session */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["SessionNotFoundProblem"];
                 };
             };
-            /** @description The session has expired; its events are in the history. */
+            /** @description The session has expired */
             410: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["SessionExpiredProblem"];
                 };
             };
-            /** @description The log cannot be read at the moment. */
-            503: {
+            /** @description Something went wrong here */
+            500: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["InternalProblem"];
+                };
+            };
+            /** @description Try again later */
+            503: {
+                headers: {
+                    /** @description Seconds after which the same request may succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["UnavailableProblem"];
                 };
             };
         };
@@ -1819,6 +3211,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Whether a session is as it was sealed. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1827,31 +3220,42 @@ export interface operations {
                     "application/json; charset=utf-8": components["schemas"]["SessionVerification"];
                 };
             };
-            /** @description There is no such session (`session_not_found`), or it has no seal yet (`not_sealed`). */
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ForbiddenProblem"];
+                };
+            };
+            /** @description One of several problems: `type` says which. */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["SessionNotFoundOrNotSealedProblem"];
                 };
             };
-            /** @description The server could not answer. */
+            /** @description Something went wrong here */
             500: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["InternalProblem"];
                 };
             };
-            /** @description The database is away. */
+            /** @description Try again later */
             503: {
                 headers: {
+                    /** @description Seconds after which the same request may succeed. */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["UnavailableProblem"];
                 };
             };
         };
@@ -1876,6 +3280,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description What was checked of the chain, and what is not as it was sealed. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1884,31 +3289,42 @@ export interface operations {
                     "application/json; charset=utf-8": components["schemas"]["Verification"];
                 };
             };
-            /** @description A parameter is not valid. */
+            /** @description The request is not valid */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["BadRequestProblem"];
                 };
             };
-            /** @description The server could not answer. */
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ForbiddenProblem"];
+                };
+            };
+            /** @description Something went wrong here */
             500: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["InternalProblem"];
                 };
             };
-            /** @description The database is away. */
+            /** @description Try again later */
             503: {
                 headers: {
+                    /** @description Seconds after which the same request may succeed. */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["UnavailableProblem"];
                 };
             };
         };
@@ -1922,6 +3338,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description The process is up. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1970,6 +3387,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description All metrics, each with its type and a line that explains it. */
             200: {
                 headers: {
                     [name: string]: unknown;
