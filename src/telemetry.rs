@@ -80,10 +80,7 @@ fn describe_metrics() {
         metrics::describe_gauge!(format!("coursestream_{name}"), help);
     }
     for (name, help) in [
-        (
-            "accesses_recorded_total",
-            "Reads through the endpoints for auditors that this node put into the access trail",
-        ),
+        ("accesses_recorded_total", "Reads through the endpoints for auditors that are in the access trail"),
         ("events_appended_total", "Events that this node committed"),
         ("events_replayed_total", "Events that were read from the log for those who follow"),
         ("feed_reads_total", "Reads of the log for those who follow"),
