@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use coursestream::{
     event::{Event, EventType, Offset, SessionId},
     projection::SessionState,
+    seal::LogDigest,
     wire::{Frame, Join, check_json},
 };
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
@@ -54,6 +55,20 @@ fn folding(criterion: &mut Criterion) {
     group.finish();
 }
 
+fn sealing(criterion: &mut Criterion) {
+    let events: Vec<Event> = (1..=28).map(event).collect();
+    let mut group = criterion.benchmark_group("seal");
+    group.throughput(Throughput::Elements(1));
+    group.bench_function("log of 28 events", |bencher| {
+        bencher.iter(|| {
+            let mut digest = LogDigest::default();
+            black_box(&events).iter().for_each(|event| digest.add(event));
+            digest.finish()
+        });
+    });
+    group.finish();
+}
+
 fn parsing(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("parsing");
     let join = format!(r#"{{"sessionId":"{SESSION}","lastSeenOffset":17}}"#);
@@ -72,5 +87,5 @@ fn parsing(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(pieces, encoding, folding, parsing);
+criterion_group!(pieces, encoding, folding, sealing, parsing);
 criterion_main!(pieces);

@@ -190,6 +190,10 @@ pub struct JobArgs {
     #[arg(long, env = "COURSESTREAM_PRUNE_EVERY", default_value = "5m", value_parser = duration_from_a_second,
         value_name = "TIME")]
     pub prune_every: Duration,
+
+    /// How long the sealing of an ended session waits for others to end, so that they are sealed together
+    #[arg(long, env = "COURSESTREAM_SEAL_EVERY", default_value = "1s", value_parser = duration, value_name = "TIME")]
+    pub seal_every: Duration,
 }
 
 /// The libraries' small talk is left out.

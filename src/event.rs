@@ -201,6 +201,21 @@ pub struct Event {
     pub timestamp: DateTime<Utc>,
 }
 
+impl Event {
+    /// The envelope on one line, without a line break at its end, as exports have it: the bytes of the wire, but for line breaks
+    /// that a writer left between the tokens of its `data`. Each of those is a space here; inside a JSON string they are
+    /// always escaped.
+    ///
+    /// # Panics
+    ///
+    /// Where the envelope does not serialise: it always does.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let line = serde_json::to_string(self).expect("envelopes serialise");
+        if line.contains(['\n', '\r']) { line.replace(['\n', '\r'], " ") } else { line }
+    }
+}
+
 /// RFC 3339, UTC, with milliseconds: `2026-01-31T12:00:00.123Z`.
 #[must_use]
 pub fn format_timestamp(timestamp: DateTime<Utc>) -> String {
@@ -241,5 +256,23 @@ impl Draft {
     #[must_use]
     pub fn commit(self, session_id: SessionId, offset: Offset, timestamp: DateTime<Utc>) -> Event {
         Event { session_id, offset, kind: self.kind, message: self.message, data: self.data, timestamp }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn data_over_several_lines_stays_one_line() {
+        let text = "{\"sessionId\":\"01991234-5678-7abc-8def-0123456789ab\",\"offset\":1,\"type\":\"log\",\"message\":\"a\\nb\",\
+                    \"data\":{\n\"a\":\r\n\"x\\ny\"},\"timestamp\":\"2026-01-31T12:00:00.123Z\"}";
+        let event: Event = serde_json::from_str(text).unwrap();
+        let line = event.line();
+        assert_eq!(line.lines().count(), 1);
+        let envelope: Value = serde_json::from_str(&line).unwrap();
+        assert_eq!((&envelope["message"], &envelope["data"]), (&json!("a\nb"), &json!({"a": "x\ny"})));
     }
 }

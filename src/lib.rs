@@ -23,7 +23,8 @@
 //! feed         tails, shared recent frames, subscriptions; listener, notifier, sweep
 //! limits       how much one caller may have at a time and per second
 //! auth         who asks, and what he may do; its pure parts (principals, keys, policy) are known below, too
-//! store        all SQL: append, read, sessions, leases, courses, partitions
+//! store        all SQL: append, read, sessions, leases, courses, partitions, seals
+//! seal         the hashes of an ended log, the chain that they form, where a log differs (pure)
 //! projection   the fold of events to a session's state (pure)
 //! event        SessionId, Offset, Event, Draft (pure)
 //!
@@ -72,6 +73,7 @@ pub mod postgres;
 pub mod projection;
 pub mod provider;
 pub mod push;
+pub mod seal;
 pub mod store;
 pub mod telemetry;
 pub mod wire;

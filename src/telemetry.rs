@@ -71,14 +71,17 @@ fn describe_metrics() {
         ("database_connections", "Connections of the pool"),
         ("database_connections_idle", "Connections of the pool that nobody uses"),
         ("limit_buckets", "Addresses and callers whose rate is watched at the moment"),
+        ("oldest_unsealed_seconds", "Since when the ended session that waits longest for its seal waits"),
         ("runs_queued", "Runs that wait, on all nodes together"),
         ("runs_running", "Runs of this node"),
+        ("seal_position", "Length of the chain of seals: it never gets shorter"),
+        ("sessions_unsealed", "Ended sessions without a seal, counted up to 10,000"),
         ("wakeups_arriving", "1 where wake-ups from other nodes arrive, 0 where the log is polled"),
     ] {
         metrics::describe_gauge!(format!("coursestream_{name}"), help);
     }
     for (name, help) in [
-        ("accesses_recorded_total", "Reads of the history that were written into the access trail"),
+        ("accesses_recorded_total", "Reads through the endpoints for auditors that are in the access trail"),
         ("events_appended_total", "Events that this node committed"),
         ("events_replayed_total", "Events that were read from the log for those who follow"),
         ("feed_reads_total", "Reads of the log for those who follow"),
@@ -90,6 +93,7 @@ fn describe_metrics() {
         ("partitions_dropped_total", "Partitions that were dropped at the end of the history retention"),
         ("runs_taken_over_total", "Runs that this node went on with where another had left them"),
         ("sessions_expired_total", "Sessions whose time to be joined is over"),
+        ("sessions_sealed_total", "Sessions that this node gave their seals"),
     ] {
         metrics::describe_counter!(format!("coursestream_{name}"), help);
     }

@@ -11,6 +11,7 @@ use poem::Route;
 use poem_openapi::{OpenApi, OpenApiService};
 use tokio::{
     signal::unix::{SignalKind, signal},
+    sync::Notify,
     task::JoinSet,
     time::Instant,
 };
@@ -27,7 +28,7 @@ use crate::{
     limits::Limits,
     provider::{Offline, OpenAi, OpenAiOptions, Provider},
     push::{self, Push},
-    store::{Appender, JoinNotes, Store},
+    store::{Appender, Committed, JoinNotes, Store},
     telemetry,
 };
 
@@ -73,9 +74,15 @@ pub async fn serve(args: ServeArgs) -> anyhow::Result<()> {
 
     let node = Uuid::new_v4();
     let feed = Feed::new(store.clone(), node);
+    let ended = Arc::new(Notify::new());
     let on_commit: crate::store::append::OnCommit = {
-        let feed = feed.clone();
-        Arc::new(move |batch| feed.committed(batch))
+        let (feed, ended) = (feed.clone(), ended.clone());
+        Arc::new(move |batch| {
+            if batch.iter().any(Committed::is_terminal) {
+                ended.notify_one();
+            }
+            feed.committed(batch);
+        })
     };
     let mut lanes = JoinSet::new();
     let appender = Appender::start(&store, append_lanes(&args), &on_commit, &mut lanes);
@@ -144,8 +151,9 @@ pub async fn serve(args: ServeArgs) -> anyhow::Result<()> {
         history_retention: args.retention.history_retention,
         access_retention: args.retention.access_retention,
         partition_width: args.database.partition_width,
+        seal_every: args.jobs.seal_every,
     };
-    let jobs = jobs::run(store.clone(), job_options, shutdown.runs.clone());
+    let jobs = jobs::run(store.clone(), job_options, ended, shutdown.runs.clone());
     roots.spawn(named("jobs", async move {
         if let Err(error) = jobs.await {
             tracing::error!(%error, "the scheduler failed");

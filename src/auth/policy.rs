@@ -33,10 +33,12 @@ pub enum Action {
     ReadTrail,
     /// Sees how much is going on, of everybody together.
     SeeActivity,
+    /// Holds the history against its seals.
+    CheckSeals,
 }
 
 impl Action {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::StartRun,
         Self::OpenSession,
         Self::SeeStatus,
@@ -48,6 +50,7 @@ impl Action {
         Self::ReadMetrics,
         Self::ReadTrail,
         Self::SeeActivity,
+        Self::CheckSeals,
     ];
 }
 
@@ -91,6 +94,7 @@ const fn row(action: Action) -> [Reach; 4] {
         Action::ReadMetrics   => [Not, Not,     Not,    All],
         Action::ReadTrail     => [Not, Not,     All,    Not],
         Action::SeeActivity   => [Not, Not,     All,    All],
+        Action::CheckSeals    => [Not, Not,     All,    Not],
     }
 }
 
@@ -193,7 +197,14 @@ mod tests {
             assert!(other.is_err());
             assert_eq!(
                 own.is_ok(),
-                !matches!(action, Action::WriteSession | Action::ReadMetrics | Action::ReadTrail | Action::SeeActivity),
+                !matches!(
+                    action,
+                    Action::WriteSession
+                        | Action::ReadMetrics
+                        | Action::ReadTrail
+                        | Action::SeeActivity
+                        | Action::CheckSeals
+                ),
                 "{action:?}"
             );
         }

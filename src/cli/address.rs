@@ -90,6 +90,12 @@ impl ServerAddress {
         self.at(&format!("api/v1/sessions/{session}/events?after={after}&limit={limit}"))
     }
 
+    /// The log after `after` as NDJSON.
+    #[must_use]
+    pub fn export(&self, session: SessionId, after: Offset) -> String {
+        self.at(&format!("api/v1/sessions/{session}/export?after={after}"))
+    }
+
     #[must_use]
     pub fn course(&self, course_id: &str) -> String {
         self.at(&format!("api/v1/courses/{course_id}"))

@@ -6,7 +6,7 @@ use std::time::Duration;
 use backon::{ExponentialBuilder, Retryable};
 use chrono::{DateTime, Utc};
 use reqwest::{
-    RequestBuilder, StatusCode,
+    RequestBuilder, Response, StatusCode,
     header::{AUTHORIZATION, HeaderMap, RETRY_AFTER},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -55,7 +55,9 @@ pub enum ApiError {
 }
 
 impl ApiError {
-    fn is_passing(&self) -> bool {
+    /// Whether the same call may succeed later.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
         match self {
             Self::NoAnswer { source, .. } => !source.is_builder(),
             Self::Refused { status, .. } => matches!(
@@ -133,6 +135,25 @@ impl Api {
     /// Where the server refuses, or does not answer to any attempt.
     pub async fn events(&self, session: SessionId, after: Offset, limit: usize) -> Result<EventsPage, ApiError> {
         self.call(|| self.http.get(self.server.events(session, after, limit)), |_, _| ()).await
+    }
+
+    /// The NDJSON of a session's log after `after`, as it arrives. Not tried again, and not bounded in time: both are for whoever
+    /// reads it.
+    ///
+    /// # Errors
+    ///
+    /// Where the server refuses, or does not answer.
+    pub async fn export(&self, session: SessionId, after: Offset) -> Result<Response, ApiError> {
+        let no_answer = |source| ApiError::NoAnswer { server: self.server.to_string(), source };
+        let request = self.http.get(self.server.export(session, after)).timeout(Duration::MAX);
+        let response = request.send().await.map_err(no_answer)?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response);
+        }
+        let retry_after = retry_after(response.headers(), Utc::now());
+        let body = response.bytes().await.map_err(no_answer)?;
+        Err(ApiError::Refused { status, message: refusal(status, &body), retry_after })
     }
 
     async fn call<T: DeserializeOwned>(

@@ -1,14 +1,16 @@
-//! The commands. `serve`, `migrate`, `keys`, `prune` and `rebuild` work on the database; `generate` and `tail` talk to a server, as
-//! any other client does.
+//! The commands. `serve`, `migrate`, `keys`, `prune`, `rebuild` and `verify` work on the database; `generate`, `tail` and
+//! `export` talk to a server, as any other client does.
 
 pub mod address;
 pub mod api;
+pub mod export;
 pub mod follow;
 pub mod generate;
 pub mod keys;
 pub mod line;
 pub mod maintain;
 pub mod tail;
+pub mod verify;
 
 #[cfg(test)]
 mod fake_server;
@@ -35,6 +37,8 @@ pub enum Command {
     Generate(generate::GenerateArgs),
     /// Print a session's log and follow it to its end
     Tail(tail::TailArgs),
+    /// Print a session's log as it is now, or write it to a file
+    Export(export::ExportArgs),
     /// Print the OpenAPI document
     Openapi,
     /// Bring the database's schema up to date
@@ -45,6 +49,8 @@ pub enum Command {
     Prune(maintain::PruneArgs),
     /// Rebuild the projections from the events, or with --check only compare them
     Rebuild(maintain::RebuildArgs),
+    /// Check that the history is as it was sealed: all of it, or one session
+    Verify(verify::VerifyArgs),
 }
 
 impl Command {
@@ -58,6 +64,7 @@ impl Command {
             Self::Serve(args) => app::serve(*args).await.map(|()| ExitCode::SUCCESS),
             Self::Generate(args) => generate::run(args).await,
             Self::Tail(args) => tail::run(args).await,
+            Self::Export(args) => export::run(args).await,
             Self::Openapi => {
                 print!("{}", app::openapi_document());
                 Ok(ExitCode::SUCCESS)
@@ -66,6 +73,7 @@ impl Command {
             Self::Migrate(args) => maintain::migrate(args).await,
             Self::Prune(args) => maintain::prune(args).await,
             Self::Rebuild(args) => maintain::rebuild(args).await,
+            Self::Verify(args) => verify::run(args).await,
         }
     }
 }

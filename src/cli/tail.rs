@@ -103,7 +103,7 @@ impl<W: Write> Tail<W> {
         if event.offset != self.printed.next() {
             bail!("offset {} follows {}: the log is not whole", event.offset, self.printed);
         }
-        let line = if self.json { json_line(event)? } else { log_line(event) };
+        let line = if self.json { event.line() } else { log_line(event) };
         self.line(&line)?;
         self.printed = event.offset;
         Ok(())
@@ -145,13 +145,6 @@ impl<W: Write> Tail<W> {
     }
 }
 
-/// One envelope on one line. `data` is the writer's own JSON text and may be spread over lines; inside a JSON string a line
-/// break is always escaped, so the bare ones are mere white space.
-fn json_line(event: &Event) -> serde_json::Result<String> {
-    let line = serde_json::to_string(event)?;
-    Ok(if line.contains(['\n', '\r']) { line.replace(['\n', '\r'], " ") } else { line })
-}
-
 fn completion_line(completion: &Completion) -> String {
     let (kind, message) = match &completion.outcome {
         Outcome::Completed { .. } => (EventType::SessionCompleted, None),
@@ -162,11 +155,11 @@ fn completion_line(completion: &Completion) -> String {
     format!("{offset:>5}  {no_time:<24}  {kind:<17}  {}", printable(message.unwrap_or_default())).trim_end().to_owned()
 }
 
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
+pub(super) fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
 /// To stderr, where nobody need be listening.
-fn notice(text: &str) {
+pub(super) fn notice(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
 }

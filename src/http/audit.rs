@@ -78,8 +78,8 @@ example!(AccessesPage { "items": [AccessEntry::example().to_json()], "nextCursor
 impl AuditApi {
     /// Who read what, newest first
     ///
-    /// Every read of the history through this API: of the list of sessions, of a session, its events, of courses, and of this
-    /// trail. A read is in the trail before it is answered.
+    /// Every read of the history through this API: of the list of sessions, of a session, its events, its export, its seal, of
+    /// courses, of whether anything was changed, and of this trail. A read is in the trail before it is answered.
     #[oai(path = "/access", method = "get", operation_id = "listAccesses")]
     #[allow(clippy::too_many_arguments)]
     async fn access(

@@ -106,6 +106,7 @@ fn rule(reason: &str) -> Cow<'static, str> {
         (r#"failed to parse "string_date-time"#, "must be a time such as 2026-01-31T12:00:00Z"),
         (r#"failed to parse "boolean"#, "must be true or false"),
         (r#"failed to parse "string_ip"#, "must be an IP address"),
+        (r#"failed to parse "ExportFormat"#, "must be ndjson or csv"),
     ];
     let known = kinds.into_iter().find(|(start, _)| reason.starts_with(start));
     known.map_or_else(|| reason.to_owned().into(), |(_, rule)| rule.into())

@@ -12,6 +12,7 @@ use crate::{
     auth::policy::Action,
     feed::Wakeups,
     refused,
+    store::{ChainHead, SealBacklog, StoreError},
     wire::{Identity, Tag},
 };
 
@@ -120,6 +121,19 @@ impl HealthApi {
         if let Ok(Ok(queued)) = tokio::time::timeout(CHECK_TIMEOUT, self.http.generation.queue_length()).await {
             metrics::gauge!("coursestream_runs_queued").set(queued as f64);
         }
+        if let Ok(Ok((backlog, head))) = tokio::time::timeout(CHECK_TIMEOUT, self.seals()).await {
+            metrics::gauge!("coursestream_sessions_unsealed").set(backlog.sessions as f64);
+            metrics::gauge!("coursestream_oldest_unsealed_seconds")
+                .set(backlog.oldest.unwrap_or_default().as_secs_f64());
+            metrics::gauge!("coursestream_seal_position").set(head.position as f64);
+        }
         Ok(MetricsAnswer::Metrics(PlainText((self.http.metrics)())))
+    }
+}
+
+impl HealthApi {
+    async fn seals(&self) -> Result<(SealBacklog, ChainHead), StoreError> {
+        let store = &self.http.store;
+        Ok((store.seal_backlog().await?, store.chain_head().await?))
     }
 }

@@ -16,12 +16,14 @@ mod courses;
 mod doors;
 mod errors;
 mod example;
+mod export;
 mod generation;
 mod health;
 mod origin;
 mod paging;
 mod producers;
 mod reply;
+mod seals;
 mod sessions;
 mod strict;
 mod timestamp;
@@ -74,6 +76,8 @@ pub fn service<O: OpenApi>(http: Http, others: O) -> OpenApiService<impl OpenApi
         producers::ProducersApi { http: http.clone() },
         courses::CoursesApi { http: http.clone() },
         analytics::AnalyticsApi { http: http.clone() },
+        export::ExportApi { http: http.clone() },
+        seals::SealsApi { http: http.clone() },
         audit::AuditApi { http: http.clone() },
         health::HealthApi { http },
         others,

@@ -25,8 +25,18 @@ use crate::{
 };
 
 /// The operations that are recorded, by their ids in the document. One more is one more line.
-pub(super) const RECORDED: [&str; 6] =
-    ["listSessions", "getSession", "getSessionEvents", "listCourses", "getCourse", "listAccesses"];
+pub(super) const RECORDED: [&str; 10] = [
+    "listSessions",
+    "getSession",
+    "getSessionEvents",
+    "exportSession",
+    "getSeal",
+    "verifySession",
+    "verifyHistory",
+    "listCourses",
+    "getCourse",
+    "listAccesses",
+];
 
 /// Entries that wait to be written. Beyond it requests wait for a place.
 const QUEUE_MAX: usize = 1_024;
@@ -227,6 +237,8 @@ mod tests {
         assert_eq!(read("/api/v1/sessions?topic=%00"), (None, json!({"topic": "\u{fffd}"})));
         assert_eq!(read(&format!("/api/v1/courses/{session}")), (None, json!({"id": session})));
         assert_eq!(read("/api/v1/sessions/x"), (None, json!({"id": "x"})));
+        assert_eq!(read(&format!("/api/v1/sessions/{session}/export")), (Some(session.to_owned()), json!({})));
+        assert_eq!(read("/api/v1/verify?after=2"), (None, json!({"after": "2"})));
         assert_eq!(read("/api/v1/audit/access?limit=2"), (None, json!({"limit": "2"})));
     }
 

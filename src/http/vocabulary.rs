@@ -8,7 +8,12 @@ use poem_openapi::{
     types::{ParseError, ParseFromParameter, ParseResult, ToJSON, Type},
 };
 
-use crate::{event::EventType, projection::Status};
+use crate::{
+    event::EventType,
+    projection::Status,
+    seal::{Change, Difference, Tampering},
+    wire::ExportForm,
+};
 
 /// Where a session stands.
 #[derive(Clone, Copy, Debug, Enum)]
@@ -35,6 +40,67 @@ pub(super) enum EventKind {
     SessionCompleted,
     SessionFailed,
     SessionCancelled,
+}
+
+/// The form of an export.
+#[derive(Clone, Copy, Debug, Enum)]
+#[oai(rename_all = "lowercase", remote = "ExportForm")]
+pub(super) enum ExportFormat {
+    Ndjson,
+    Csv,
+}
+
+/// What a link of the chain of seals seals.
+#[derive(Clone, Copy, Debug, Enum)]
+#[oai(rename_all = "snake_case")]
+pub(super) enum SealKind {
+    Session,
+}
+
+/// What was done to something that was sealed. `log_altered`: where is not known. `head_unknown`: the chain does not have the
+/// head that was asked for.
+#[derive(Clone, Copy, Debug, Enum)]
+#[oai(rename = "Tampering", rename_all = "snake_case")]
+pub(super) enum TamperingKind {
+    EventsAltered,
+    EventsRemoved,
+    EventsInserted,
+    EventsMoved,
+    LogAltered,
+    LogRemoved,
+    LogUnreadable,
+    SessionRemoved,
+    PartitionRemoved,
+    LeavesAltered,
+    LeavesRemoved,
+    SealAltered,
+    ChainBroken,
+    SealsRemoved,
+    SealRemoved,
+    HeadUnknown,
+}
+
+impl From<&Tampering> for TamperingKind {
+    fn from(what: &Tampering) -> Self {
+        match what {
+            Tampering::Events(Difference { change: Change::Altered, .. }) => Self::EventsAltered,
+            Tampering::Events(Difference { change: Change::Removed, .. }) => Self::EventsRemoved,
+            Tampering::Events(Difference { change: Change::Inserted, .. }) => Self::EventsInserted,
+            Tampering::Events(Difference { change: Change::Moved { .. }, .. }) => Self::EventsMoved,
+            Tampering::LogAltered => Self::LogAltered,
+            Tampering::LogRemoved { .. } => Self::LogRemoved,
+            Tampering::LogUnreadable { .. } => Self::LogUnreadable,
+            Tampering::SessionRemoved => Self::SessionRemoved,
+            Tampering::PartitionRemoved { .. } => Self::PartitionRemoved,
+            Tampering::LeavesAltered => Self::LeavesAltered,
+            Tampering::LeavesRemoved => Self::LeavesRemoved,
+            Tampering::SealAltered => Self::SealAltered,
+            Tampering::ChainBroken => Self::ChainBroken,
+            Tampering::SealsRemoved { .. } => Self::SealsRemoved,
+            Tampering::SealRemoved => Self::SealRemoved,
+            Tampering::HeadUnknown { .. } => Self::HeadUnknown,
+        }
+    }
 }
 
 /// Any of some words, in a query: the parameter is given several times, or its words are separated by commas. Why not a `Vec`
@@ -111,6 +177,9 @@ mod tests {
         }
         for kind in EventType::ALL {
             assert_eq!(EventKind::from(kind).to_json(), Some(kind.as_str().into()));
+        }
+        for form in [ExportForm::Ndjson, ExportForm::Csv] {
+            assert_eq!(ExportFormat::from(form).to_json(), Some(form.as_str().into()));
         }
     }
 

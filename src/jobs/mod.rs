@@ -5,6 +5,7 @@
 
 mod partitions;
 mod prune;
+mod seal;
 
 use std::{sync::Arc, time::Duration};
 
@@ -22,14 +23,20 @@ pub struct JobOptions {
     pub history_retention: Duration,
     pub access_retention: Duration,
     pub partition_width: Duration,
+    pub seal_every: Duration,
 }
 
-/// Runs all jobs until told to stop.
+/// Runs all jobs until told to stop. `ended` rings when a session has ended on this node.
 ///
 /// # Errors
 ///
 /// When the scheduler cannot be set up.
-pub async fn run(store: Store, options: JobOptions, stop: CancellationToken) -> Result<(), JobSchedulerError> {
+pub async fn run(
+    store: Store,
+    options: JobOptions,
+    ended: Arc<Notify>,
+    stop: CancellationToken,
+) -> Result<(), JobSchedulerError> {
     let mut scheduler = JobScheduler::new().await?;
     let mut tasks = JoinSet::new();
 
@@ -38,7 +45,10 @@ pub async fn run(store: Store, options: JobOptions, stop: CancellationToken) -> 
 
     // Twice in a partition's time, so that one missed run leaves none missing.
     let due = wake_every(&scheduler, (options.partition_width / 2).max(Duration::from_secs(1))).await?;
-    tasks.spawn(partitions::run(store, due, stop));
+    tasks.spawn(partitions::run(store.clone(), due, stop.clone()));
+
+    let due = wake_every(&scheduler, seal::SWEEP_EVERY).await?;
+    tasks.spawn(seal::run(store, options.seal_every, ended, due, stop));
 
     scheduler.start().await?;
     while tasks.join_next().await.is_some() {}

@@ -21,12 +21,12 @@ pub struct EventPage {
     pub is_dry: bool,
 }
 
-struct EventRow {
-    offset: i64,
-    kind: String,
-    message: String,
-    data: Option<String>,
-    recorded_at: DateTime<Utc>,
+pub(super) struct EventRow {
+    pub(super) offset: i64,
+    pub(super) kind: String,
+    pub(super) message: String,
+    pub(super) data: Option<String>,
+    pub(super) recorded_at: DateTime<Utc>,
 }
 
 impl EventRow {
@@ -34,7 +34,7 @@ impl EventRow {
         self.message.len() + self.data.as_ref().map_or(0, String::len)
     }
 
-    fn into_event(self, session_id: SessionId) -> Result<Event, StoreError> {
+    pub(super) fn into_event(self, session_id: SessionId) -> Result<Event, StoreError> {
         let kind: EventType = self.kind.parse().map_err(|error| StoreError::Unknown(format!("{error}")))?;
         let data = self
             .data

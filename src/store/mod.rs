@@ -8,6 +8,7 @@ mod analytics;
 mod api_keys;
 pub mod append;
 mod courses;
+mod digests;
 mod events;
 mod idempotency;
 mod joins;
@@ -16,9 +17,11 @@ mod notify;
 mod partitions;
 mod producers;
 mod rebuild;
+mod seals;
 mod secrets;
 mod sessions;
 mod trail;
+mod verify;
 
 use std::time::Duration;
 
@@ -38,9 +41,10 @@ pub use leases::{Claim, Renewal};
 pub use partitions::Pruned;
 pub use producers::{Marked, ProducerMark};
 pub use rebuild::Difference;
-
+pub use seals::{ChainHead, SealBacklog, SealPass, Unreadable};
 pub use sessions::{NewSession, OutsideProducer, SessionFilter, SessionHead, SessionSummary};
 pub use trail::{Access, AccessFilter};
+pub use verify::{SealedWhen, Verified};
 
 /// The database did not do what was asked. A caller that can wait may try again when [`StoreError::is_transient`].
 #[derive(Debug, thiserror::Error)]

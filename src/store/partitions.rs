@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, Unreadable, seals};
 use crate::event::SessionId;
 
 /// What one pruning pass did.
@@ -76,8 +76,8 @@ impl Store {
         Ok(())
     }
 
-    /// One pruning pass; see the fields of [`Pruned`]. Only one node prunes at a time. A session that has not ended keeps its
-    /// partition where it is, whatever its age.
+    /// One pruning pass; see the fields of [`Pruned`]. Only one node prunes at a time. A session that has not ended, or has no
+    /// seal, keeps its partition where it is, whatever its age.
     ///
     /// # Errors
     ///
@@ -111,6 +111,7 @@ impl Store {
                 break;
             }
         }
+        self.seal_what_ended().await?;
         for name in self.find_archivable().await? {
             if alone_for_a_moment(connection, Change::Archive, &name).await? {
                 pruned.archived += 1;
@@ -124,7 +125,15 @@ impl Store {
         Ok(pruned)
     }
 
-    /// Partitions that nothing will be added to, oldest first: their time is over and all of their sessions are expired.
+    /// So that no partition has to wait for the next pass because its last sessions have ended just now.
+    async fn seal_what_ended(&self) -> Result<(), StoreError> {
+        let mut unreadable = Unreadable::default();
+        while self.seal_ended(&mut unreadable).await?.has_more {}
+        Ok(())
+    }
+
+    /// Partitions that nothing will be added to, oldest first: their time is over and all of their sessions are expired and
+    /// sealed.
     async fn find_archivable(&self) -> Result<Vec<String>, StoreError> {
         Ok(sqlx::query_scalar!(
             "select name from coursestream.partitions p
@@ -133,6 +142,11 @@ impl Store {
                 and not exists (
                     select from coursestream.sessions s
                     where s.expired_at is null and s.session_id >= p.lower_bound and s.session_id < p.upper_bound
+                )
+                and not exists (
+                    select from coursestream.sessions s
+                    where s.ended_at is not null and s.sealed_at is null
+                        and s.session_id >= p.lower_bound and s.session_id < p.upper_bound
                 )
             order by lower_bound",
             now_ms() - millis(PARTITION_GRACE)
@@ -144,8 +158,13 @@ impl Store {
     async fn find_outdated(&self, history_retention: Duration) -> Result<Vec<Outdated>, StoreError> {
         Ok(sqlx::query_as!(
             Outdated,
-            "select name, lower_bound, upper_bound from coursestream.partitions
+            "select name, lower_bound, upper_bound from coursestream.partitions p
             where archived_at is not null and upper_bound <= coursestream.uuid_floor($1)
+                and not exists (
+                    select from coursestream.sessions s
+                    where s.ended_at is not null and s.sealed_at is null
+                        and s.session_id >= p.lower_bound and s.session_id < p.upper_bound
+                )
             order by lower_bound",
             (now_ms() - millis(history_retention)).max(0)
         )
@@ -153,9 +172,13 @@ impl Store {
         .await?)
     }
 
-    /// Deletes the sessions with their courses, in bounded batches, then drops the partition. In this order a pass that is
-    /// cut short leaves events that no session leads to, and the next pass drops them; never a session without its events.
+    /// Says so in the chain of seals, deletes the sessions with their courses and leaves, in bounded batches, then drops the
+    /// partition. In this order a pass that is cut short leaves events that no session leads to, and the next pass drops them;
+    /// never a session without its events, and nothing missing that the chain does not account for.
     async fn drop_history(&self, connection: &mut PgConnection, partition: &Outdated) -> Result<bool, StoreError> {
+        if !seals::append_retention(connection, partition.lower_bound, partition.upper_bound).await? {
+            return Ok(false);
+        }
         loop {
             let deleted = sqlx::query!(
                 "delete from coursestream.sessions where session_id in (
@@ -178,6 +201,22 @@ impl Store {
                 "delete from coursestream.joins where ctid = any(array(
                     select ctid from coursestream.joins where session_id >= $1 and session_id < $2 limit 5000
                 ))",
+                partition.lower_bound,
+                partition.upper_bound
+            )
+            .execute(&mut *connection)
+            .await?
+            .rows_affected();
+            if deleted == 0 {
+                break;
+            }
+        }
+        loop {
+            let deleted = sqlx::query!(
+                "delete from coursestream.seal_leaves where session_id in (
+                    select session_id from coursestream.seal_leaves
+                    where session_id >= $1 and session_id < $2 limit 5000
+                )",
                 partition.lower_bound,
                 partition.upper_bound
             )

@@ -19,6 +19,7 @@ pub enum ErrorCode {
     // HTTP only, as are all below.
     NotFound,
     MethodNotAllowed,
+    NotSealed,
     SessionEnded,
     IdempotencyKeyReused,
     ProducerSeqReused,
@@ -32,7 +33,7 @@ pub enum ErrorCode {
 const RETRY_AFTER_SECONDS: u32 = 5;
 
 impl ErrorCode {
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::BadRequest,
         Self::Unauthorized,
         Self::Forbidden,
@@ -43,6 +44,7 @@ impl ErrorCode {
         Self::Internal,
         Self::NotFound,
         Self::MethodNotAllowed,
+        Self::NotSealed,
         Self::SessionEnded,
         Self::IdempotencyKeyReused,
         Self::ProducerSeqReused,
@@ -65,6 +67,7 @@ impl ErrorCode {
             Self::Internal => "internal",
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
+            Self::NotSealed => "not_sealed",
             Self::SessionEnded => "session_ended",
             Self::IdempotencyKeyReused => "idempotency_key_reused",
             Self::ProducerSeqReused => "producer_seq_reused",
@@ -89,6 +92,7 @@ impl ErrorCode {
             Self::Internal => "Something went wrong here",
             Self::NotFound => "Not found",
             Self::MethodNotAllowed => "The path does not take this method",
+            Self::NotSealed => "The session has no seal yet",
             Self::SessionEnded => "The session has ended",
             Self::IdempotencyKeyReused => "The Idempotency-Key was used before",
             Self::ProducerSeqReused => "The Producer-Seq was used before",
@@ -106,7 +110,7 @@ impl ErrorCode {
             Self::BadRequest | Self::OffsetAhead => 400,
             Self::Unauthorized => 401,
             Self::Forbidden => 403,
-            Self::SessionNotFound | Self::NotFound => 404,
+            Self::SessionNotFound | Self::NotFound | Self::NotSealed => 404,
             Self::MethodNotAllowed => 405,
             Self::SessionEnded => 409,
             Self::SessionExpired => 410,
@@ -138,6 +142,7 @@ impl ErrorCode {
             | Self::OffsetAhead
             | Self::NotFound
             | Self::MethodNotAllowed
+            | Self::NotSealed
             | Self::SessionEnded
             | Self::IdempotencyKeyReused
             | Self::ProducerSeqReused

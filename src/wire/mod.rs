@@ -4,6 +4,7 @@
 
 mod client;
 mod code;
+mod export;
 mod frame;
 mod identity;
 mod json;
@@ -13,6 +14,7 @@ mod refused;
 
 pub use client::{Authenticate, Join, Leave, PayloadError};
 pub use code::ErrorCode;
+pub use export::ExportForm;
 pub use frame::{Frame, ServerEvent, Stamped};
 pub use identity::Identity;
 pub use json::{JsonError, check_json};

@@ -89,7 +89,7 @@ pub enum Tag {
     Courses,
     /// What happened, summed up.
     Analytics,
-    /// Who read what, through the endpoints for auditors.
+    /// Exports, seals and their verification; who read what, through the endpoints for auditors.
     Audit,
     /// Whether this node is well.
     Health,

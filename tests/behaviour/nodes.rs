@@ -98,9 +98,8 @@ async fn a_run_whose_node_is_killed_goes_on_elsewhere_with_the_first_missing_ste
     assert_each_step_once(&events);
     let summary = Api::of(&b).wait_for_end(&session).await;
     assert_eq!(summary["attempts"], 2);
-    // Steps say by which attempt they were done, too.
-    let takeover = events.iter().filter(|event| event["type"] == "log" && event["data"]["attempt"] == 2);
-    assert_eq!(takeover.count(), 1);
+    let is_takeover = |event: &&Value| event["type"] == "log" && event["data"]["attempt"] == 2;
+    assert_eq!(events.iter().filter(is_takeover).count(), 1);
 }
 
 /// The model counts: what is in the log is not asked for again, and what died with its node is asked for once more.

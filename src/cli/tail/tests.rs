@@ -75,14 +75,3 @@ async fn a_reader_that_goes_ends_it_quietly() {
     let error = tail.print(Patience::default()).await.unwrap_err();
     assert!(is_broken_pipe(&error), "{error:#}");
 }
-
-#[test]
-fn data_over_several_lines_stays_one_line() {
-    let text = "{\"sessionId\":\"01991234-5678-7abc-8def-0123456789ab\",\"offset\":1,\"type\":\"log\",\"message\":\"a\\nb\",\
-                \"data\":{\n\"a\":\r\n\"x\\ny\"},\"timestamp\":\"2026-01-31T12:00:00.123Z\"}";
-    let event: Event = serde_json::from_str(text).unwrap();
-    let line = json_line(&event).unwrap();
-    assert_eq!(line.lines().count(), 1);
-    let envelope: Value = serde_json::from_str(&line).unwrap();
-    assert_eq!((&envelope["message"], &envelope["data"]), (&json!("a\nb"), &json!({"a": "x\ny"})));
-}

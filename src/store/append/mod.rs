@@ -75,6 +75,14 @@ pub struct Committed {
     pub events: Vec<Event>,
 }
 
+impl Committed {
+    /// Whether the session has ended with this.
+    #[must_use]
+    pub fn is_terminal(&self) -> bool {
+        self.events.last().is_some_and(|event| event.kind.is_terminal())
+    }
+}
+
 /// Called with every batch right after its commit, in commit order for each session. Must not block.
 pub type OnCommit = Arc<dyn Fn(Vec<Committed>) + Send + Sync>;
 

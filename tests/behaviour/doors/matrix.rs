@@ -59,6 +59,12 @@ fn rows() -> Vec<Row> {
         row("getCourse", Method::GET, "/api/v1/courses/{course}", Value::Null, [401, 401, 404, 200, 403, 200, 403]),
         row("listAccesses", Method::GET, "/api/v1/audit/access", Value::Null, [401, 401, 403, 403, 403, 200, 403]),
         row("getActivitySummary", Method::GET, "/api/v1/analytics/summary", Value::Null, [401, 401, 403, 403, 403, 200, 200]),
+        row("exportSession", Method::GET, "/api/v1/sessions/{session}/export", Value::Null,
+            [401, 401, 404, 200, 403, 200, 403]),
+        row("getSeal", Method::GET, "/api/v1/sessions/{session}/seal", Value::Null, [401, 401, 403, 403, 403, 200, 403]),
+        row("verifySession", Method::GET, "/api/v1/sessions/{session}/verify", Value::Null,
+            [401, 401, 403, 403, 403, 200, 403]),
+        row("verifyHistory", Method::GET, "/api/v1/verify", Value::Null, [401, 401, 403, 403, 403, 200, 403]),
         row("getMetrics", Method::GET, "/metrics", Value::Null, [401, 401, 403, 403, 403, 403, 200]),
         // For probes, which have no keys. A token that is shown has to be right all the same.
         row("getLiveness", Method::GET, "/health/live", Value::Null, [200, 401, 200, 200, 200, 200, 200]),
@@ -83,6 +89,13 @@ async fn every_operation_answers_every_caller_as_the_table_says() {
     let guarded = guarded(&[]).await;
     let (session, course) = guarded.finished_run().await;
     let open = guarded.outside_session().await.session;
+    // A second or so after it has ended.
+    let sealed = async {
+        while guarded.get(Kind::Auditor, &format!("/api/v1/sessions/{session}/seal")).await.0 != 200 {
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(service::PATIENCE, sealed).await.expect("the session is sealed");
     for Row { operation, method, path, body, statuses } in rows() {
         let path = path.replace("{session}", &session).replace("{open}", &open).replace("{course}", &course);
         for (kind, status) in Kind::ALL.into_iter().zip(statuses) {

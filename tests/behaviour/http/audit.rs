@@ -34,6 +34,10 @@ async fn every_read_is_in_the_trail_with_what_was_asked_and_answered() {
         ("/api/v1/sessions?status=failed&limit=3".to_owned(), 200),
         (format!("/api/v1/sessions/{session}"), 404),
         (format!("/api/v1/sessions/{session}/events?after=7"), 404),
+        (format!("/api/v1/sessions/{session}/export?format=csv&after=7"), 404),
+        (format!("/api/v1/sessions/{session}/seal"), 404),
+        (format!("/api/v1/sessions/{session}/verify"), 404),
+        ("/api/v1/verify?limit=5".to_owned(), 200),
         ("/api/v1/courses".to_owned(), 200),
         (format!("/api/v1/courses/{session}"), 404),
     ] {
@@ -44,7 +48,18 @@ async fn every_read_is_in_the_trail_with_what_was_asked_and_answered() {
     api.get("/health/ready").await;
 
     let entries = trail(&api, "").await;
-    let expected = ["getCourse", "listCourses", "getSessionEvents", "getSession", "listSessions", "listSessions"];
+    let expected = [
+        "getCourse",
+        "listCourses",
+        "verifyHistory",
+        "verifySession",
+        "getSeal",
+        "exportSession",
+        "getSessionEvents",
+        "getSession",
+        "listSessions",
+        "listSessions",
+    ];
     assert_eq!(operations(&entries), expected);
     for entry in &entries {
         assert_timestamp(&entry["at"]);
@@ -53,9 +68,14 @@ async fn every_read_is_in_the_trail_with_what_was_asked_and_answered() {
     }
     let told = |entry: &Value| (entry["sessionId"].clone(), entry["parameters"].clone(), entry["status"].clone());
     assert_eq!(told(&entries[0]), (Value::Null, json!({"id": session}), json!(404)));
-    assert_eq!(told(&entries[2]), (json!(session), json!({"after": "7"}), json!(404)));
-    assert_eq!(told(&entries[4]), (Value::Null, json!({"status": "failed", "limit": "3"}), json!(200)));
-    assert_eq!(entries[5]["status"], 400);
+    assert_eq!(told(&entries[2]), (Value::Null, json!({"limit": "5"}), json!(200)));
+    for entry in &entries[3..5] {
+        assert_eq!(told(entry), (json!(session), json!({}), json!(404)));
+    }
+    assert_eq!(told(&entries[5]), (json!(session), json!({"format": "csv", "after": "7"}), json!(404)));
+    assert_eq!(told(&entries[6]), (json!(session), json!({"after": "7"}), json!(404)));
+    assert_eq!(told(&entries[8]), (Value::Null, json!({"status": "failed", "limit": "3"}), json!(200)));
+    assert_eq!(entries[9]["status"], 400);
     // Reading the trail is a read.
     assert_eq!(trail(&api, "operation=listAccesses").await.len(), 1);
     assert_unharmed(&service);

@@ -31,8 +31,8 @@ export interface paths {
         };
         /**
          * Who read what, newest first
-         * @description Every read of the history through this API: of the list of sessions, of a session, its events, of courses, and of this
-         *     trail. A read is in the trail before it is answered.
+         * @description Every read of the history through this API: of the list of sessions, of a session, its events, its export, its seal, of
+         *     courses, of whether anything was changed, and of this trail. A read is in the trail before it is answered.
          */
         get: operations["listAccesses"];
         put?: never;
@@ -266,6 +266,34 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/sessions/{id}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A session's whole log, streamed
+         * @description Events behind `after` up to the end that the log has when the export begins (`Coursestream-Last-Offset`); of a running session
+         *     that is what there is by then. The same before and after the session expires.
+         *
+         *     `ndjson` is the log itself: one envelope a line, as on the wire; its SHA-256 is the seal's `exportSha256`. `csv` (RFC 4180) is
+         *     for spreadsheets: a message or a datum that begins with `=`, `+`, `-`, `@`, a tab, a carriage return or an apostrophe has
+         *     an apostrophe in front of it, so that it is no formula.
+         *
+         *     A connection that breaks breaks the body; it is resumed with the last offset that arrived whole as `after`. The parts
+         *     together are the file: CSV has its line of column names only where `after` is 0.
+         */
+        get: operations["exportSession"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/sessions/{id}/messages": {
         parameters: {
             query?: never;
@@ -287,6 +315,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/sessions/{id}/seal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A session's seal
+         * @description Ended sessions get their seals within seconds. A seal outlives its session's history.
+         */
+        get: operations["getSeal"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/sessions/{id}/stream": {
         parameters: {
             query?: never;
@@ -301,6 +349,47 @@ export interface paths {
          *     connection open. Ends after the terminal event.
          */
         get: operations["streamSession"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/{id}/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Whether a session is as it was sealed
+         * @description Recomputes the hashes of its log and of its seal, and names what was altered, moved, removed or inserted.
+         */
+        get: operations["verifySession"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Whether the history is as it was sealed
+         * @description Checks the chain of seals and the logs that they seal, a page at a time: a page ends after `limit` seals, or sooner where it
+         *     has read many events. Follow `nextAfter` to the end: what is missing there shows on the last page.
+         */
+        get: operations["verifyHistory"];
         put?: never;
         post?: never;
         delete?: never;
@@ -964,7 +1053,7 @@ export interface components {
          * @description Why a client was refused. The eight that real-time events carry, and those that only HTTP knows.
          * @enum {string}
          */
-        ErrorCode: "bad_request" | "unauthorized" | "forbidden" | "session_not_found" | "session_expired" | "offset_ahead" | "too_many_sessions" | "internal" | "not_found" | "method_not_allowed" | "session_ended" | "idempotency_key_reused" | "producer_seq_reused" | "payload_too_large" | "unsupported_media_type" | "too_many_requests" | "unavailable";
+        ErrorCode: "bad_request" | "unauthorized" | "forbidden" | "session_not_found" | "session_expired" | "offset_ahead" | "too_many_sessions" | "internal" | "not_found" | "method_not_allowed" | "not_sealed" | "session_ended" | "idempotency_key_reused" | "producer_seq_reused" | "payload_too_large" | "unsupported_media_type" | "too_many_requests" | "unavailable";
         /**
          * Event
          * @description One event of a log.
@@ -1034,6 +1123,11 @@ export interface components {
          */
         EventType: "log" | "progress" | "success" | "error" | "course_generated" | "session_started" | "session_completed" | "session_failed" | "session_cancelled";
         /**
+         * @description The form of an export.
+         * @enum {string}
+         */
+        ExportFormat: "ndjson" | "csv";
+        /**
          * Failure
          * @description An error as existing clients expect it.
          * @example {
@@ -1044,6 +1138,48 @@ export interface components {
         Failure: {
             error: string;
             success: boolean;
+        };
+        /**
+         * Finding
+         * @description Something that is not as it was sealed.
+         * @example {
+         *       "detail": "session 0199f7a2-6c1e-7b3a-9c55-2f1d4e8a7b60 (seal 1204): offsets 17 to 18 were altered",
+         *       "firstOffset": 17,
+         *       "lastOffset": 18,
+         *       "position": 1204,
+         *       "sessionId": "0199f7a2-6c1e-7b3a-9c55-2f1d4e8a7b60",
+         *       "what": "events_altered"
+         *     }
+         */
+        Finding: {
+            /** @description The same in words. */
+            detail: string;
+            /**
+             * Format: uint64
+             * @description Of events: the first that it is about.
+             */
+            firstOffset?: number;
+            /**
+             * Format: uint64
+             * @description Of events: the last that it is about.
+             */
+            lastOffset?: number;
+            /**
+             * Format: uint64
+             * @description Of moved events: where the first of them is now.
+             */
+            movedTo?: number;
+            /**
+             * Format: uint64
+             * @description Of the seal in the chain.
+             */
+            position?: number;
+            /**
+             * Format: uuid
+             * @description Whose log or seal it is about.
+             */
+            sessionId?: string;
+            what: components["schemas"]["Tampering"];
         };
         /**
          * @example {
@@ -1082,6 +1218,23 @@ export interface components {
              * @description Who asks.
              */
             user_id: string;
+        };
+        /**
+         * Head
+         * @description The end of the chain. Whoever keeps it can ask later, with `head`, whether the chain still has it.
+         * @example {
+         *       "position": 1204,
+         *       "sha256": "9f2c4f0d6a1b8e37c5d09a64f1e2b7837d40c9156ab2e8f30471d5c98e6b0a12"
+         *     }
+         */
+        Head: {
+            /**
+             * Format: uint64
+             * @description 0 before anything was sealed.
+             */
+            position: number;
+            /** @description Of the last link; zeros before anything was sealed. */
+            sha256: string;
         };
         /**
          * @example {
@@ -1315,6 +1468,64 @@ export interface components {
             wakeups: boolean;
         };
         /**
+         * Seal
+         * @description A link of the chain of seals. `sha256` is the SHA-256 of the object without that member, as RFC 8785 writes it. All hashes are 64
+         *     hexadecimal digits.
+         * @example {
+         *       "exportSha256": "5e0b92d4c7813fa6e2d5901b4f6c38a7b1e9d0724a83fc65d2907b1e8c4f53d6",
+         *       "kind": "session",
+         *       "lastOffset": 42,
+         *       "leavesSha256": "d13f68a0b5e9274c8f1d03b76ea5c94270d8f31be64a9c0572db8e16f3a4907c",
+         *       "logSha256": "c81d37e5a9402f6bd03e91c7f458ab260d7fe3914c85b6a2709de1f34b58c06a",
+         *       "position": 1204,
+         *       "previousSha256": "27ab90e14cd3f6580b1e7d92a4c6358fe0719b2d84f35ca6d1e80b794c2f6a35",
+         *       "sealedAt": "2026-01-31T12:01:08.501Z",
+         *       "sessionId": "0199f7a2-6c1e-7b3a-9c55-2f1d4e8a7b60",
+         *       "sha256": "9f2c4f0d6a1b8e37c5d09a64f1e2b7837d40c9156ab2e8f30471d5c98e6b0a12"
+         *     }
+         */
+        Seal: {
+            /** @description Of the NDJSON export. */
+            exportSha256?: string;
+            kind: components["schemas"]["SealKind"];
+            /**
+             * Format: uint64
+             * @description The offset of the log's last event.
+             */
+            lastOffset?: number;
+            /**
+             * @description Of the leaves, by which a check tells where a log was changed: for each offset the first 16 bytes of the SHA-256 of the
+             *     event's NDJSON line from its `"type"` on.
+             */
+            leavesSha256?: string;
+            /** @description Of the envelopes in order, each as RFC 8785 writes it and followed by a line feed. */
+            logSha256?: string;
+            /**
+             * Format: uint64
+             * @description Place in the chain: 1, 2, 3 … with no holes.
+             */
+            position: number;
+            /** @description `sha256` of the link before; zeros for the first. */
+            previousSha256: string;
+            /**
+             * Format: date-time
+             * @description When the seal was made.
+             */
+            sealedAt: string;
+            /**
+             * Format: uuid
+             * @description Whose log it is.
+             */
+            sessionId?: string;
+            /** @description Of the seal itself. */
+            sha256: string;
+        };
+        /**
+         * @description What a link of the chain of seals seals.
+         * @enum {string}
+         */
+        SealKind: "session";
+        /**
          * @example {
          *       "code": "session_ended",
          *       "detail": "The session has ended",
@@ -1343,6 +1554,21 @@ export interface components {
             code?: "session_expired";
             /** @enum {string} */
             type?: "urn:coursestream:problem:session_expired";
+        };
+        /**
+         * @example {
+         *       "code": "session_not_found",
+         *       "detail": "No such session",
+         *       "status": 404,
+         *       "title": "No such session",
+         *       "type": "urn:coursestream:problem:session_not_found"
+         *     }
+         */
+        SessionNotFoundOrNotSealedProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "session_not_found" | "not_sealed";
+            /** @enum {string} */
+            type?: "urn:coursestream:problem:session_not_found" | "urn:coursestream:problem:not_sealed";
         };
         /**
          * @example {
@@ -1472,6 +1698,40 @@ export interface components {
             userId: string;
         };
         /**
+         * SessionVerification
+         * @description Whether a session is as it was sealed.
+         * @example {
+         *       "dropped": false,
+         *       "events": 42,
+         *       "findings": [
+         *         {
+         *           "detail": "session 0199f7a2-6c1e-7b3a-9c55-2f1d4e8a7b60 (seal 1204): offsets 17 to 18 were altered",
+         *           "firstOffset": 17,
+         *           "lastOffset": 18,
+         *           "position": 1204,
+         *           "sessionId": "0199f7a2-6c1e-7b3a-9c55-2f1d4e8a7b60",
+         *           "what": "events_altered"
+         *         }
+         *       ],
+         *       "intact": false,
+         *       "sessionId": "0199f7a2-6c1e-7b3a-9c55-2f1d4e8a7b60"
+         *     }
+         */
+        SessionVerification: {
+            /** @description The history was dropped at the end of its retention, as the chain says. */
+            dropped: boolean;
+            /**
+             * Format: uint64
+             * @description Events that were read.
+             */
+            events: number;
+            findings: components["schemas"]["Finding"][];
+            /** @description Nothing was found. Where `dropped` is true, of the seal alone. */
+            intact: boolean;
+            /** Format: uuid */
+            sessionId: string;
+        };
+        /**
          * Started
          * @description The run is queued; follow its session.
          * @example {
@@ -1537,6 +1797,12 @@ export interface components {
             /** @description For the query of the stream's URL. */
             ticket: string;
         };
+        /**
+         * @description What was done to something that was sealed. `log_altered`: where is not known. `head_unknown`: the chain does not have the
+         *     head that was asked for.
+         * @enum {string}
+         */
+        Tampering: "events_altered" | "events_removed" | "events_inserted" | "events_moved" | "log_altered" | "log_removed" | "log_unreadable" | "session_removed" | "partition_removed" | "leaves_altered" | "leaves_removed" | "seal_altered" | "chain_broken" | "seals_removed" | "seal_removed" | "head_unknown";
         /**
          * @example {
          *       "code": "too_many_requests",
@@ -1606,6 +1872,69 @@ export interface components {
             completionTokens: number;
             /** Format: uint64 */
             promptTokens: number;
+        };
+        /**
+         * Verification
+         * @description What was checked of the chain, and what is not as it was sealed.
+         * @example {
+         *       "dropped": 0,
+         *       "events": 20916,
+         *       "findings": [
+         *         {
+         *           "detail": "session 0199f7a2-6c1e-7b3a-9c55-2f1d4e8a7b60 (seal 1204): offsets 17 to 18 were altered",
+         *           "firstOffset": 17,
+         *           "lastOffset": 18,
+         *           "position": 1204,
+         *           "sessionId": "0199f7a2-6c1e-7b3a-9c55-2f1d4e8a7b60",
+         *           "what": "events_altered"
+         *         }
+         *       ],
+         *       "head": {
+         *         "position": 1204,
+         *         "sha256": "9f2c4f0d6a1b8e37c5d09a64f1e2b7837d40c9156ab2e8f30471d5c98e6b0a12"
+         *       },
+         *       "intact": false,
+         *       "nextAfter": 1500,
+         *       "seals": 500,
+         *       "sessions": 498,
+         *       "unsealed": 1
+         *     }
+         */
+        Verification: {
+            /**
+             * Format: uint64
+             * @description Sessions whose history was dropped at the end of its retention, as the chain says.
+             */
+            dropped: number;
+            /**
+             * Format: uint64
+             * @description Events that were read.
+             */
+            events: number;
+            findings: components["schemas"]["Finding"][];
+            head: components["schemas"]["Head"];
+            /** @description Nothing was found on this page. */
+            intact: boolean;
+            /**
+             * Format: uint64
+             * @description Give it as `after` to go on; absent at the end.
+             */
+            nextAfter?: number;
+            /**
+             * Format: uint64
+             * @description Links of the chain that were checked.
+             */
+            seals: number;
+            /**
+             * Format: uint64
+             * @description Logs that were held against their seals.
+             */
+            sessions: number;
+            /**
+             * Format: uint64
+             * @description Ended sessions that have no seal yet, counted up to 10,000.
+             */
+            unsealed: number;
         };
     };
     responses: never;
@@ -2893,6 +3222,106 @@ export interface operations {
             };
         };
     };
+    exportSession: {
+        parameters: {
+            query?: {
+                /** @description Events behind this offset; 0 for the start. */
+                after?: number;
+                /** @description The form. */
+                format?: components["schemas"]["ExportFormat"] & unknown;
+            };
+            header?: never;
+            path: {
+                /** @description The session. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The log. */
+            200: {
+                headers: {
+                    /** @description The name of the file. */
+                    "Content-Disposition": string;
+                    /** @description The offset of the last event of this export. */
+                    "Coursestream-Last-Offset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": string;
+                    "text/csv; charset=utf-8": string;
+                };
+            };
+            /** @description One of several problems: `type` says which. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["BadRequestOrOffsetAheadProblem"];
+                };
+            };
+            /** @description A valid key is needed */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["UnauthorizedProblem"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ForbiddenProblem"];
+                };
+            };
+            /** @description No such session */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["SessionNotFoundProblem"];
+                };
+            };
+            /** @description Too much at once */
+            429: {
+                headers: {
+                    /** @description Seconds after which the same request may succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["TooManyRequestsProblem"];
+                };
+            };
+            /** @description Something went wrong here */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["InternalProblem"];
+                };
+            };
+            /** @description Try again later */
+            503: {
+                headers: {
+                    /** @description Seconds after which the same request may succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["UnavailableProblem"];
+                };
+            };
+        };
+    };
     appendMessages: {
         parameters: {
             query?: never;
@@ -3030,6 +3459,90 @@ export interface operations {
             };
         };
     };
+    getSeal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The session. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /**
+             * @description A link of the chain of seals. `sha256` is the SHA-256 of the object without that member, as RFC 8785 writes it. All hashes are 64
+             *     hexadecimal digits.
+             */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["Seal"];
+                };
+            };
+            /** @description A valid key is needed */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["UnauthorizedProblem"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ForbiddenProblem"];
+                };
+            };
+            /** @description One of several problems: `type` says which. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["SessionNotFoundOrNotSealedProblem"];
+                };
+            };
+            /** @description Too much at once */
+            429: {
+                headers: {
+                    /** @description Seconds after which the same request may succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["TooManyRequestsProblem"];
+                };
+            };
+            /** @description Something went wrong here */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["InternalProblem"];
+                };
+            };
+            /** @description Try again later */
+            503: {
+                headers: {
+                    /** @description Seconds after which the same request may succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["UnavailableProblem"];
+                };
+            };
+        };
+    };
     streamSession: {
         parameters: {
             query?: {
@@ -3109,6 +3622,176 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["SessionExpiredProblem"];
+                };
+            };
+            /** @description Too much at once */
+            429: {
+                headers: {
+                    /** @description Seconds after which the same request may succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["TooManyRequestsProblem"];
+                };
+            };
+            /** @description Something went wrong here */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["InternalProblem"];
+                };
+            };
+            /** @description Try again later */
+            503: {
+                headers: {
+                    /** @description Seconds after which the same request may succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["UnavailableProblem"];
+                };
+            };
+        };
+    };
+    verifySession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The session. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Whether a session is as it was sealed. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["SessionVerification"];
+                };
+            };
+            /** @description A valid key is needed */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["UnauthorizedProblem"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ForbiddenProblem"];
+                };
+            };
+            /** @description One of several problems: `type` says which. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["SessionNotFoundOrNotSealedProblem"];
+                };
+            };
+            /** @description Too much at once */
+            429: {
+                headers: {
+                    /** @description Seconds after which the same request may succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["TooManyRequestsProblem"];
+                };
+            };
+            /** @description Something went wrong here */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["InternalProblem"];
+                };
+            };
+            /** @description Try again later */
+            503: {
+                headers: {
+                    /** @description Seconds after which the same request may succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["UnavailableProblem"];
+                };
+            };
+        };
+    };
+    verifyHistory: {
+        parameters: {
+            query?: {
+                /** @description `nextAfter` of the page before: a position in the chain. */
+                after?: number;
+                /** @description Only what was sealed at this moment or later. */
+                from?: string;
+                /** @description The `sha256` of a head that was kept earlier: is it still in the chain? */
+                head?: string;
+                /** @description At most so many seals. */
+                limit?: number;
+                /** @description Only what was sealed before this moment. */
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What was checked of the chain, and what is not as it was sealed. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["Verification"];
+                };
+            };
+            /** @description The request is not valid */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["BadRequestProblem"];
+                };
+            };
+            /** @description A valid key is needed */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["UnauthorizedProblem"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ForbiddenProblem"];
                 };
             };
             /** @description Too much at once */

@@ -1,0 +1,115 @@
+//! Hashing logs where they are read: many short ones with one statement, a long one page by page.
+
+use std::collections::HashMap;
+
+use futures_util::TryStreamExt;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::{StoreError, events::EventRow};
+use crate::{
+    event::{Offset, SessionId},
+    seal::{Fingerprint, LogDigest},
+};
+
+/// Events that one statement reads. Logs together longer than this are read one after the other.
+pub(super) const READ_EVENTS_MAX: u64 = 2_000;
+/// Of one long log, at a time.
+const PAGE: i64 = 500;
+
+/// Cuts off the front of a list of logs with their supposed lengths: as many as one statement reads, and at least one.
+pub(super) fn take_batch<T>(rest: &[T], length: impl Fn(&T) -> u64) -> usize {
+    let mut events = 0;
+    let fit = rest.iter().take_while(|log| {
+        events += length(log);
+        events <= READ_EVENTS_MAX
+    });
+    fit.count().max(1).min(rest.len())
+}
+
+/// The fingerprints of logs; one without events has none here.
+pub(super) async fn read_many(
+    connection: &mut PgConnection,
+    sessions: &[SessionId],
+) -> Result<HashMap<SessionId, Fingerprint>, StoreError> {
+    if let [session_id] = sessions {
+        let fingerprint = read_one(connection, *session_id).await?;
+        return Ok(HashMap::from_iter((!fingerprint.leaves.is_empty()).then_some((*session_id, fingerprint))));
+    }
+    let ids: Vec<Uuid> = sessions.iter().map(SessionId::as_uuid).collect();
+    let mut rows = sqlx::query!(
+        r#"select session_id as "session_id!", "offset" as "offset!", type as "kind!", message as "message!", data::text,
+            recorded_at as "recorded_at!"
+        from (
+            select session_id, "offset", type, message, data, recorded_at from coursestream.events
+            where session_id = any($1)
+            union all
+            select session_id, "offset", type, message, data, recorded_at from coursestream.events_archive
+            where session_id = any($1)
+        ) as logs
+        order by session_id, "offset""#,
+        &ids
+    )
+    .fetch(connection);
+    let mut digests: HashMap<SessionId, LogDigest> = HashMap::with_capacity(ids.len());
+    while let Some(row) = rows.try_next().await? {
+        let session_id = SessionId::from_uuid(row.session_id);
+        let event = EventRow {
+            offset: row.offset,
+            kind: row.kind,
+            message: row.message,
+            data: row.data,
+            recorded_at: row.recorded_at,
+        };
+        digests.entry(session_id).or_default().add(&event.into_event(session_id)?);
+    }
+    Ok(digests.into_iter().map(|(session_id, digest)| (session_id, digest.finish())).collect())
+}
+
+async fn read_one(connection: &mut PgConnection, session_id: SessionId) -> Result<Fingerprint, StoreError> {
+    let mut digest = LogDigest::default();
+    let mut cursor = Offset::ZERO;
+    loop {
+        let mut rows = sqlx::query_as!(
+            EventRow,
+            r#"select "offset" as "offset!", type as "kind!", message as "message!", data::text, recorded_at as "recorded_at!"
+            from (
+                select "offset", type, message, data, recorded_at from coursestream.events
+                where session_id = $1 and "offset" > $2
+                union all
+                select "offset", type, message, data, recorded_at from coursestream.events_archive
+                where session_id = $1 and "offset" > $2
+            ) as log
+            order by "offset" limit $3"#,
+            session_id.as_uuid(),
+            cursor.as_i64(),
+            PAGE
+        )
+        .fetch(&mut *connection);
+        let mut found = 0;
+        while let Some(row) = rows.try_next().await? {
+            let event = row.into_event(session_id)?;
+            cursor = event.offset;
+            digest.add(&event);
+            found += 1;
+        }
+        if found < PAGE {
+            return Ok(digest.finish());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_are_bounded_and_never_empty() {
+        let take = |lengths: &[u64]| take_batch(lengths, |length| *length);
+        assert_eq!(take(&[]), 0);
+        assert_eq!(take(&[28, 28, 28]), 3);
+        assert_eq!(take(&[1_000_000, 28]), 1);
+        assert_eq!(take(&[28, 1_000_000]), 1);
+        assert_eq!(take(&[1_000, 1_000, 1]), 2);
+    }
+}
