@@ -6,7 +6,10 @@ use futures_util::TryStreamExt;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{StoreError, events::EventRow};
+use super::{
+    StoreError,
+    events::{self, EventRow},
+};
 use crate::{
     event::{Offset, SessionId},
     seal::{Fingerprint, LogDigest},
@@ -15,7 +18,7 @@ use crate::{
 /// Events that one statement reads. Logs together longer than this are read one after the other.
 pub(super) const READ_EVENTS_MAX: u64 = 2_000;
 /// Of one long log, at a time.
-const PAGE: i64 = 500;
+const PAGE: usize = 500;
 
 /// Cuts off the front of a list of logs with their supposed lengths: as many as one statement reads, and at least one.
 pub(super) fn take_batch<T>(rest: &[T], length: impl Fn(&T) -> u64) -> usize {
@@ -70,22 +73,7 @@ async fn read_one(connection: &mut PgConnection, session_id: SessionId) -> Resul
     let mut digest = LogDigest::default();
     let mut cursor = Offset::ZERO;
     loop {
-        let mut rows = sqlx::query_as!(
-            EventRow,
-            r#"select "offset" as "offset!", type as "kind!", message as "message!", data::text, recorded_at as "recorded_at!"
-            from (
-                select "offset", type, message, data, recorded_at from coursestream.events
-                where session_id = $1 and "offset" > $2
-                union all
-                select "offset", type, message, data, recorded_at from coursestream.events_archive
-                where session_id = $1 and "offset" > $2
-            ) as log
-            order by "offset" limit $3"#,
-            session_id.as_uuid(),
-            cursor.as_i64(),
-            PAGE
-        )
-        .fetch(&mut *connection);
+        let mut rows = events::rows_after(&mut *connection, session_id, cursor, PAGE, None);
         let mut found = 0;
         while let Some(row) = rows.try_next().await? {
             let event = row.into_event(session_id)?;

@@ -4,8 +4,9 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use futures_util::TryStreamExt;
+use futures_util::{TryStreamExt, stream::BoxStream};
 use serde_json::value::RawValue;
+use sqlx::PgExecutor;
 
 use super::{Store, StoreError};
 use crate::event::{Event, EventType, Offset, SessionId};
@@ -53,6 +54,36 @@ impl EventRow {
     }
 }
 
+/// The rows behind `after`, at most `limit` of them, in order.
+pub(super) fn rows_after<'e, 'c: 'e>(
+    executor: impl PgExecutor<'c> + 'e,
+    session_id: SessionId,
+    after: Offset,
+    limit: usize,
+    types: Option<&[String]>,
+) -> BoxStream<'e, sqlx::Result<EventRow>> {
+    // Each half by itself in order and to its limit: else a page would cost as much as all that lies behind it.
+    sqlx::query_as!(
+        EventRow,
+        r#"select "offset" as "offset!", type as "kind!", message as "message!", data::text, recorded_at as "recorded_at!"
+        from (
+            (select "offset", type, message, data, recorded_at from coursestream.events
+            where session_id = $1 and "offset" > $2 and ($4::text[] is null or type = any($4))
+            order by "offset" limit $3)
+            union all
+            (select "offset", type, message, data, recorded_at from coursestream.events_archive
+            where session_id = $1 and "offset" > $2 and ($4::text[] is null or type = any($4))
+            order by "offset" limit $3)
+        ) as log
+        order by "offset" limit $3"#,
+        session_id.as_uuid(),
+        after.as_i64(),
+        i64::try_from(limit).unwrap_or(i64::MAX),
+        types as Option<&[String]>,
+    )
+    .fetch(executor)
+}
+
 impl Store {
     /// The events behind `after`, at most `limit` of them, in order.
     ///
@@ -81,27 +112,8 @@ impl Store {
         types: Option<&[EventType]>,
     ) -> Result<EventPage, StoreError> {
         let types: Option<Vec<String>> = types.map(|types| types.iter().map(|kind| kind.as_str().to_owned()).collect());
-        // Each half by itself in order and to its limit: else a page would cost as much as all that lies behind it.
-        let mut rows = sqlx::query_as!(
-            EventRow,
-            r#"select "offset" as "offset!", type as "kind!", message as "message!", data::text, recorded_at as "recorded_at!"
-            from (
-                (select "offset", type, message, data, recorded_at from coursestream.events
-                where session_id = $1 and "offset" > $2 and ($4::text[] is null or type = any($4))
-                order by "offset" limit $3)
-                union all
-                (select "offset", type, message, data, recorded_at from coursestream.events_archive
-                where session_id = $1 and "offset" > $2 and ($4::text[] is null or type = any($4))
-                order by "offset" limit $3)
-            ) as log
-            order by "offset" limit $3"#,
-            session_id.as_uuid(),
-            after.as_i64(),
-            // One more than asked for tells whether there are more.
-            i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1),
-            types.as_deref() as Option<&[String]>,
-        )
-        .fetch(&self.pool);
+        // One more than asked for tells whether there are more.
+        let mut rows = rows_after(&self.pool, session_id, after, limit.saturating_add(1), types.as_deref());
         let mut events = Vec::new();
         let mut bytes = 0;
         while let Some(row) = rows.try_next().await? {
