@@ -5,6 +5,7 @@ use std::time::Duration;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use sqlx::{Connection, Executor};
+use tokio::sync::Notify;
 
 use crate::support::{
     api::Api,
@@ -92,9 +93,17 @@ async fn of_a_batch_that_was_committed_unheard_every_session_is_told_the_truth()
     assert_eq!(append(&near, &sessions[0], "before").await.0, StatusCode::OK);
     nodes.proxy.withhold();
     // The first goes alone; the others gather behind it, and go together once it is resolved.
-    let appends = sessions.iter().map(|session| append(&near, session, "unheard"));
+    let committed = Notify::new();
+    let (near, committed) = (&near, &committed);
+    let appends = sessions.iter().enumerate().map(|(number, session)| async move {
+        if number > 0 {
+            committed.notified().await;
+        }
+        append(near, session, "unheard").await
+    });
     let unheard = async {
         wait_for(&nodes.database, &sessions[0], 3).await;
+        committed.notify_waiters();
         assert_eq!(append(&other, &sessions[0], "between").await.0, StatusCode::OK);
         // A connection whose answers pass again, and one more that is lost with whatever it carries.
         nodes.proxy.cut();
