@@ -23,7 +23,7 @@ use crate::{
     refused,
     seal::{self, Change, Difference, Sealed, Sum, Tampering},
     store::{SealedWhen, StoreError, Verified},
-    wire::{ErrorCode, IdParam, Identity, OffsetParam, Problem, Tag, param_type},
+    wire::{ErrorCode, IdParam, Identity, Problem, Tag, param_type},
 };
 
 const LIMIT_DEFAULT: u64 = 500;
@@ -281,8 +281,9 @@ impl SealsApi {
         #[oai(example = "example::moment")]
         to: Query<Option<DateTime<Utc>>>,
         /// `nextAfter` of the page before: a position in the chain.
-        #[oai(default)]
-        after: Query<OffsetParam>,
+        // Up to what JSON's numbers hold exactly (RFC 8259, section 6): 2^53 - 1.
+        #[oai(default, validator(minimum(value = "0"), maximum(value = "9007199254740991")))]
+        after: Query<u64>,
         /// At most so many seals.
         #[oai(default = "limit_default", validator(minimum(value = "1"), maximum(value = "1000")))]
         limit: Query<u64>,
@@ -293,7 +294,7 @@ impl SealsApi {
         let kept = head.0.map(|KeptHash(sum)| sum);
         let when = SealedWhen { from: from.0, to: to.0 };
         let limit = usize::try_from(limit.0).unwrap_or(1);
-        Ok(Reply::new(&self.page(after.0.0.get(), when, limit, kept).await.map_err(errors::store)?))
+        Ok(Reply::new(&self.page(after.0, when, limit, kept).await.map_err(errors::store)?))
     }
 }
 

@@ -258,7 +258,15 @@ async fn a_check_is_bounded_by_time_and_size() {
     assert_eq!(seals("after=5").await, (0, None));
     assert_eq!(seals(&format!("from={at}")).await.0 + seals(&format!("to={at}")).await.0, 5);
     assert!(seals(&format!("from={at}")).await.0 >= 3);
-    for query in ["limit=0", "limit=1001", "after=-1", "from=today", "head=abc", &format!("head={}", "g".repeat(64))] {
+    for query in [
+        "limit=0",
+        "limit=1001",
+        "after=-1",
+        "after=9007199254740992",
+        "from=today",
+        "head=abc",
+        &format!("head={}", "g".repeat(64)),
+    ] {
         let answer = Answer::to(api.request(Method::GET, &format!("/api/v1/verify?{query}"))).await;
         assert_eq!((answer.status.as_u16(), answer.is_problem()), (400, true), "{query}: {}", answer.text);
         let field = query.split('=').next().unwrap();
