@@ -43,5 +43,6 @@ if (newest?.courseId === undefined) throw new Error('the newest session has no c
 const course = must(await client.GET('/api/v1/courses/{id}', { params: { path: { id: newest.courseId } } }))
 const unknown = await client.GET('/api/v1/sessions/{id}', { params: { path: { id: '00000000-0000-7000-8000-000000000000' } } })
 // The problem types are part of the client's types.
-const problem = unknown.error?.code satisfies 'session_not_found' | 'forbidden' | 'internal' | 'unavailable' | undefined
+const problem = unknown.error?.code satisfies
+  | 'session_not_found' | 'unauthorized' | 'forbidden' | 'too_many_requests' | 'internal' | 'unavailable' | undefined
 console.log(JSON.stringify({ sessions: listed, events: await events(newest.sessionId), course, problem }))
