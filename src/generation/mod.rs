@@ -84,7 +84,8 @@ impl Generation {
         self.store.count_queued(self.queue_max).await
     }
 
-    /// Queues a run, unless its user has `runs_max` under way; a node with room takes it up. A retry with the same key is answered with the first one's session.
+    /// Queues a run, unless its user has `runs_max` under way; a node with room takes it up. A retry with the same key is answered
+    /// with the first one's session.
     ///
     /// # Errors
     ///
@@ -97,10 +98,7 @@ impl Generation {
     ) -> Result<SessionId, StartError> {
         if runs_max < usize::MAX && self.store.count_open_runs(new.user_id, runs_max).await? >= runs_max {
             // A retry adds no run.
-            let first = match idempotency {
-                Some(idempotency) => self.store.find_by_key(new.user_id, idempotency).await?,
-                None => None,
-            };
+            let first = self.store.find_by_key(new.user_id, idempotency).await?;
             return first.ok_or(StartError::TooManyRuns);
         }
         let session_id = self.store.create_run(new, idempotency, self.queue_max).await?.ok_or(StartError::QueueFull)?;

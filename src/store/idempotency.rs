@@ -41,9 +41,7 @@ impl Store {
         queue_max: usize,
     ) -> Result<Option<SessionId>, IdempotencyError> {
         // The usual retry finds its session without writing anything, and adds nothing to the queue.
-        if let Some(idempotency) = idempotency
-            && let Some(session_id) = self.find_by_key(new.user_id, idempotency).await?
-        {
+        if let Some(session_id) = self.find_by_key(new.user_id, idempotency).await? {
             return Ok(Some(session_id));
         }
         let session_id = self.new_session_id().await?;
@@ -56,10 +54,7 @@ impl Store {
             drop(transaction);
             drop(connection);
             // The one that waited before us at the door may have been this very request.
-            return match idempotency {
-                Some(idempotency) => self.find_by_key(new.user_id, idempotency).await,
-                None => Ok(None),
-            };
+            return self.find_by_key(new.user_id, idempotency).await;
         }
         sessions::insert(&mut transaction, session_id, new).await?;
         let Some(idempotency) = idempotency else {
@@ -82,13 +77,13 @@ impl Store {
         }
         transaction.rollback().await?;
         drop(connection);
-        match self.find_by_key(new.user_id, idempotency).await? {
+        match self.find_by_key(new.user_id, Some(idempotency)).await? {
             Some(session_id) => Ok(Some(session_id)),
             None => Err(StoreError::Unknown("an idempotency key vanished while it was used".to_owned()).into()),
         }
     }
 
-    /// The session that this key created before.
+    /// The session that this key created before; none without a key.
     ///
     /// # Errors
     ///
@@ -96,8 +91,9 @@ impl Store {
     pub async fn find_by_key(
         &self,
         user_id: Uuid,
-        idempotency: &Idempotency,
+        idempotency: Option<&Idempotency>,
     ) -> Result<Option<SessionId>, IdempotencyError> {
+        let Some(idempotency) = idempotency else { return Ok(None) };
         let row = sqlx::query!(
             "select session_id, request_sha256 from coursestream.idempotency_keys where user_id = $1 and key = $2",
             user_id,

@@ -179,56 +179,48 @@ impl Store {
         if !seals::append_retention(connection, partition.lower_bound, partition.upper_bound).await? {
             return Ok(false);
         }
-        loop {
-            let deleted = sqlx::query!(
-                "delete from coursestream.sessions where session_id in (
+        while delete_sessions(connection, partition).await? > 0 {}
+        // No foreign key does it for these.
+        while delete_joins(connection, partition).await? > 0 {}
+        while delete_leaves(connection, partition).await? > 0 {}
+        alone_for_a_moment(connection, Change::Drop, &partition.name).await
+    }
+}
+
+/// A batch of the partition's sessions, with all that hangs on them; says how many there were.
+async fn delete_sessions(connection: &mut PgConnection, partition: &Outdated) -> Result<u64, sqlx::Error> {
+    let deleted = sqlx::query!(
+        "delete from coursestream.sessions where session_id in (
                     select session_id from coursestream.sessions
                     where session_id >= $1 and session_id < $2 and expired_at is not null limit 5000
                 )",
-                partition.lower_bound,
-                partition.upper_bound
-            )
-            .execute(&mut *connection)
-            .await?
-            .rows_affected();
-            if deleted == 0 {
-                break;
-            }
-        }
-        loop {
-            // No foreign key does it for these.
-            let deleted = sqlx::query!(
-                "delete from coursestream.joins where ctid = any(array(
+        partition.lower_bound,
+        partition.upper_bound
+    );
+    Ok(deleted.execute(connection).await?.rows_affected())
+}
+
+async fn delete_joins(connection: &mut PgConnection, partition: &Outdated) -> Result<u64, sqlx::Error> {
+    let deleted = sqlx::query!(
+        "delete from coursestream.joins where ctid = any(array(
                     select ctid from coursestream.joins where session_id >= $1 and session_id < $2 limit 5000
                 ))",
-                partition.lower_bound,
-                partition.upper_bound
-            )
-            .execute(&mut *connection)
-            .await?
-            .rows_affected();
-            if deleted == 0 {
-                break;
-            }
-        }
-        loop {
-            let deleted = sqlx::query!(
-                "delete from coursestream.seal_leaves where session_id in (
+        partition.lower_bound,
+        partition.upper_bound
+    );
+    Ok(deleted.execute(connection).await?.rows_affected())
+}
+
+async fn delete_leaves(connection: &mut PgConnection, partition: &Outdated) -> Result<u64, sqlx::Error> {
+    let deleted = sqlx::query!(
+        "delete from coursestream.seal_leaves where session_id in (
                     select session_id from coursestream.seal_leaves
                     where session_id >= $1 and session_id < $2 limit 5000
                 )",
-                partition.lower_bound,
-                partition.upper_bound
-            )
-            .execute(&mut *connection)
-            .await?
-            .rows_affected();
-            if deleted == 0 {
-                break;
-            }
-        }
-        alone_for_a_moment(connection, Change::Drop, &partition.name).await
-    }
+        partition.lower_bound,
+        partition.upper_bound
+    );
+    Ok(deleted.execute(connection).await?.rows_affected())
 }
 
 struct Outdated {

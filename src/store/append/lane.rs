@@ -106,7 +106,7 @@ impl Lane {
         match self.write(&mut groups).await {
             Outcome::Committed(bases) => {
                 metrics::histogram!("coursestream_append_commit_seconds").record(started.elapsed().as_secs_f64());
-                self.publish(groups, &bases).await;
+                self.publish(groups, &bases);
             }
             // The others go on without them.
             Outcome::Refused { fit } => {
@@ -215,16 +215,12 @@ impl Lane {
     }
 
     /// Hands the committed events on, then answers those who wait for them.
-    async fn publish(&mut self, groups: Vec<Group>, bases: &Bases) {
+    fn publish(&self, groups: Vec<Group>, bases: &Bases) {
         let mut committed = Vec::with_capacity(groups.len());
         let mut answers = Vec::new();
-        let mut refused = Vec::new();
         let mut count = 0;
         for group in groups {
-            let Some((base, at)) = bases.get(&group.session_id).copied() else {
-                refused.push(group);
-                continue;
-            };
+            let (base, at) = bases[&group.session_id];
             let mut events = Vec::with_capacity(usize::try_from(group.delta.events).unwrap_or(0));
             let mut last = base;
             for request in group.requests {
@@ -239,18 +235,12 @@ impl Lane {
             committed.push(Committed { session_id: group.session_id, events });
         }
         metrics::counter!("coursestream_events_appended_total").increment(count);
-        if !committed.is_empty() {
-            (self.on_commit)(committed);
-        }
+        (self.on_commit)(committed);
         for (reply, appended) in answers {
             // A caller that stopped waiting has its events in the log all the same.
             if let Some(reply) = reply {
                 let _ = reply.send(Ok(appended));
             }
-        }
-        for group in refused {
-            let error = self.reason(&group).await;
-            refuse(vec![group], &error);
         }
     }
 
@@ -292,9 +282,8 @@ async fn write_once(connection: &mut PgConnection, id: BatchId, groups: &[Group]
     let verdict = statement::append(&mut transaction, id, groups).await?;
     if let Verdict::Written(bases) = &verdict {
         for group in groups {
-            if let Some((base, at)) = bases.get(&group.session_id) {
-                write_rest(&mut transaction, group, *base, *at).await?;
-            }
+            let (base, at) = bases[&group.session_id];
+            write_rest(&mut transaction, group, base, at).await?;
         }
     }
     transaction.commit().await?;

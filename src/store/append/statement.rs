@@ -83,7 +83,7 @@ receipt as (
 select l.id, l.base, v.at, v.is_whole from verdict v cross join locked l
 "#;
 
-/// A session's offset before the batch, and the time of the batch.
+/// A session's offset before the batch, and the time of the batch: of every session in it, since a batch is all or nothing.
 pub(super) type Bases = HashMap<SessionId, (Offset, DateTime<Utc>)>;
 
 /// What became of a batch.
