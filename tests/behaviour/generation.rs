@@ -251,6 +251,8 @@ async fn a_cancelled_run_ends_once_and_its_model_call_is_aborted() {
     model.asked().await;
     let mut socket = Socket::connect(&service).await;
     socket.join(&session).await;
+    // Before it is cancelled: whoever joins later is told of that at once, and of no change.
+    assert_eq!(socket.expect("session_status").await["status"], "running");
 
     let (status, answer) = cancel(&api, &session).await;
     assert_eq!(status, StatusCode::OK);
