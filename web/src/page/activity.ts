@@ -51,8 +51,3 @@ function readFigures(value: unknown): Figures {
   const median = asFields(fields['durationMs'])?.['p50']
   return typeof median === 'number' ? { ...figures, durationMs: median } : figures
 }
-
-/** Of those that came to an end of their own, the share that brought a course, in percent; absent where none did. */
-export function successPercent({ completed, failed }: Figures): number | undefined {
-  return completed + failed === 0 ? undefined : Math.floor((100 * completed) / (completed + failed))
-}
