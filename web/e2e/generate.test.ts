@@ -128,7 +128,7 @@ test('the log is filtered, copied, downloaded and cleared', async () => {
   expect(copied).toContain('a bad line')
   expect(copied).not.toContain('a plain line')
 
-  const { name, text } = await downloaded(page, 'Download these lines')
+  const { name, text } = await downloaded(page, 'Download: Shown lines')
   expect(name).toBe(`session-${session}-shown.ndjson`)
   const { items } = await server.current.get(`/api/v1/sessions/${session}/events`)
   expect(text.trimEnd().split('\n').map((line) => JSON.parse(line) as unknown)).toEqual(items.filter(({ type }: { type: string }) => type !== 'log'))

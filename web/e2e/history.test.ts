@@ -174,7 +174,7 @@ test('activity and exports are shown where the server offers them, and not where
   expect(await page.locator('.activity').count()).toBe(0)
   await show(`/sessions/${session}`)
   await expectWholeLog(page, lasting.current, session)
-  expect(await page.locator('.log-exports').count()).toBe(0)
+  expect(await page.getByRole('link', { name: 'NDJSON' }).count()).toBe(0)
 
   offered = ['/api/v1/analytics/summary', '/api/v1/sessions/{id}/export']
   await show('/sessions')

@@ -77,7 +77,7 @@ test('without a network, what was shown of a session is there when one comes bac
   await context.setOffline(true)
   await page.locator('.connection.reconnecting').waitFor()
   await page.getByRole('link', { name: 'History' }).click()
-  await page.getByRole('heading', { level: 1, name: 'History' }).waitFor()
+  await page.getByText('The history is read as soon as the network is back').waitFor()
   await page.goBack()
   await page.getByRole('heading', { level: 1, name: 'Elevators' }).waitFor()
   await page.locator('.outline-lesson a').first().click()

@@ -176,6 +176,19 @@ test('the head of the log breaks no word', async () => {
   expect(Math.max(...heights)).toBeLessThan(40)
 })
 
+test('on a phone, a line that is cut short opens in sight, and whole', async () => {
+  const { page } = await open({ ...devices['iPhone 13 Mini'], viewport: { width: 390, height: 844 } })
+  const session = await server.current.createSession('Cut short')
+  const message = `${'a long message '.repeat(20)}to its end`
+  await server.current.append(session, [{ type: 'log', message }])
+  await page.goto(`${server.current.url}/sessions/${session}`)
+  await page.getByRole('tab', { name: /^Log/ }).click()
+  await page.locator('.log-row').last().click()
+  expect(await page.locator('.log-whole').innerText()).toBe(message)
+  const detail = await page.locator('.log-detail').boundingBox()
+  expect((detail?.y ?? 0) + (detail?.height ?? 0)).toBeLessThanOrEqual(845)
+})
+
 test('the documentation of the API is a link away on a phone', async () => {
   const { page } = await open({ viewport: { width: 360, height: 740 } })
   await page.goto(server.current.url)

@@ -51,7 +51,7 @@ function Page({ onSignedIn }: { onSignedIn: () => void }) {
         {isRefused && <SignInView onSignedIn={onSignedIn} />}
         {!isRefused && route.name === 'create' && <CreateView client={client} user={user} generation={generation} />}
         {!isRefused && route.name === 'history' && <HistoryView client={client} user={user} query={route.query} />}
-        {!isRefused && route.name === 'session' && <SessionView generation={generation} lesson={route.lesson} />}
+        {!isRefused && route.name === 'session' && <SessionView sessionId={route.sessionId} generation={generation} lesson={route.lesson} />}
         {!isRefused && route.name === 'no-session' && <NoSession />}
         {!isRefused && route.name === 'nowhere' && <Nowhere />}
       </main>

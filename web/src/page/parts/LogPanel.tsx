@@ -1,4 +1,4 @@
-import { type KeyboardEvent, useDeferredValue, useMemo, useState } from 'react'
+import { type KeyboardEvent, useDeferredValue, useEffect, useMemo, useRef, useState } from 'react'
 import type { Envelope, EventType } from '../../client/index.ts'
 import { clockTime, count } from '../format.ts'
 import { authorizedFetch, readToken } from '../identity.ts'
@@ -144,7 +144,8 @@ export function LogPanel({ logs, sessionId, onClear }: LogPanelProps) {
       <div className="log-exports">
         <button type="button" className="quiet" onClick={() => { download(`session-${sessionId}-shown.ndjson`, rows) }}>
           <Icon name="download" />
-          Download these lines
+          <span className="visually-hidden">Download: </span>
+          Shown lines
         </button>
         <Exports sessionId={sessionId} />
       </div>
@@ -186,8 +187,11 @@ function Row({ event, index, total, isSelected, onSelect }: { event: Envelope; i
 }
 
 function Detail({ event, onClose }: { event: Envelope; onClose: () => void }) {
+  const section = useRef<HTMLElement>(null)
+  // On small windows it would open out of sight.
+  useEffect(() => { section.current?.scrollIntoView({ block: 'nearest' }) }, [event.offset])
   return (
-    <section className="log-detail" aria-label={`Event ${event.offset}`}>
+    <section ref={section} className="log-detail" aria-label={`Event ${event.offset}`}>
       <div className="log-detail-head">
         <strong>
           #{event.offset} {event.type}

@@ -6,6 +6,7 @@ import { ActivityPanel } from '../parts/ActivityPanel.tsx'
 import { Icon } from '../parts/Icon.tsx'
 import { SessionList } from '../parts/SessionList.tsx'
 import { navigate, paths } from '../route.ts'
+import { useIsOffline } from '../useIsOffline.ts'
 import { useTitle } from '../useTitle.ts'
 
 const PAGE = 25
@@ -38,6 +39,7 @@ export function HistoryView({ client, user, query }: { client: CourseStreamClien
   useTitle('History')
   const ids = useId()
   const hasActivity = useOffer(ACTIVITY_PATH)
+  const isOffline = useIsOffline()
   const topic = query.get('topic') ?? ''
   const isMine = query.get('mine') === 'yes'
   const filter = FILTERS.find((filter) => filter.name === query.get('status')) ?? FILTERS[0]
@@ -163,7 +165,12 @@ export function HistoryView({ client, user, query }: { client: CourseStreamClien
       <p className="visually-hidden" role="status">
         {found?.key === key ? `${found.sessions.length} sessions shown` : 'Searching'}
       </p>
-      {error !== undefined && (
+      {error !== undefined && isOffline && (
+        <p role="status" className="notice calm">
+          You are offline. The history is read as soon as the network is back.
+        </p>
+      )}
+      {error !== undefined && !isOffline && (
         <p role="alert" className="notice bad">
           The history cannot be read: {error}.{' '}
           <button type="button" className="link" onClick={() => { setTries(tries + 1) }}>

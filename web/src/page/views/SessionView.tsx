@@ -20,12 +20,12 @@ import { useTitle } from '../useTitle.ts'
 type Pane = 'course' | 'log'
 
 /** One session, running or over: its course as far as it is there, and its log. */
-export function SessionView({ generation, lesson }: { generation: UseCourseGeneration; lesson: string | undefined }) {
+export function SessionView({ sessionId, generation, lesson }: { sessionId: string; generation: UseCourseGeneration; lesson: string | undefined }) {
   const { run, summary, status, connection, error } = generation
   const topic = summary?.topic ?? run.topic
   const syllabus = useMemo(() => syllabusOf(run), [run])
   const [pane, setPane] = useState<Pane>('course')
-  const answers = useAnswers(generation.sessionId ?? '')
+  const answers = useAnswers(sessionId)
   const isOffline = useIsOffline()
   useTitle(topic === '' ? 'Session' : topic)
 
@@ -125,7 +125,7 @@ export function SessionView({ generation, lesson }: { generation: UseCourseGener
           )}
         </section>
         <section className="pane-log" id="pane-log" aria-label="Log">
-          <LogPanel logs={generation.logs} sessionId={generation.sessionId ?? 'session'} onClear={generation.clearLogs} />
+          <LogPanel logs={generation.logs} sessionId={sessionId} onClear={generation.clearLogs} />
         </section>
       </div>
     </div>
