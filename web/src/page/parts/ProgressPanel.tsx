@@ -75,7 +75,7 @@ function wordsFor(run: Run, isGenerating: boolean, label: string): string {
     case 'cancelled':
       return 'Stopped'
     default:
-      return label === '' && isGenerating ? 'Waiting to start' : label
+      return label === '' && isGenerating ? (run.startedAt === undefined ? 'Waiting to start' : 'Under way') : label
   }
 }
 
