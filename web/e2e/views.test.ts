@@ -170,8 +170,9 @@ test('what is written from right to left stands so', async () => {
 test('the head of the log breaks no word', async () => {
   const { page } = await open({ viewport: { width: 1280, height: 800 } })
   const session = await server.current.createSession('Narrow')
+  for (const from of [1, 1_001]) await server.current.append(session, Array.from({ length: 1_000 }, (_, index) => ({ type: 'log', message: `line ${from + index}` })))
   await page.goto(`${server.current.url}/sessions/${session}`)
-  await page.locator('.log-row').first().waitFor()
+  await page.getByTestId('log-count').getByText('2,001 lines').waitFor()
   const heights = await page.locator('.log-tools > *, .log-exports > *').evaluateAll((all) => all.map((element) => element.getBoundingClientRect().height))
   expect(Math.max(...heights)).toBeLessThan(40)
 })
