@@ -1,13 +1,13 @@
 //! The page: what `web/` was built into, out of the binary.
 //!
-//! Every route of the page is answered with the same document, which finds out in the browser what to show; a path that
-//! is no route of the page is left to the API and its 404. Built without `web/dist`, the binary has no page and `/` leads to the
+//! Every route of the page is answered with the same document, which finds out in the browser what to show. A path that nobody
+//! serves is a problem to programs, and to a browser that was led there the page's own view of it. Built without `web/dist`, the binary has no page and `/` leads to the
 //! documentation of the API.
 
 use std::sync::Arc;
 
 use poem::{
-    Endpoint, IntoResponse, Request, Response, Route,
+    Endpoint, IntoResponse, Request, Response, ResponseBuilder, Route,
     endpoint::make_sync,
     http::{Method, StatusCode, header},
     web::Redirect,
@@ -18,6 +18,9 @@ use rust_embed::{EmbeddedFile, RustEmbed};
 #[folder = "web/dist"]
 #[allow_missing = true]
 struct Files;
+
+/// Below these nothing is a page, whoever asks.
+const NO_PAGES: [&str; 2] = ["/api", "/assets"];
 
 const INDEX: &str = "index.html";
 
@@ -47,13 +50,38 @@ pub(super) fn mount(routes: Route) -> Route {
 }
 
 /// The page at `/`, before what is nested there: poem gives the root itself to the nested endpoint, whatever else is
-/// routed to it.
+/// routed to it. And the page in place of a 404, where a browser asks for a document.
 pub(super) async fn root<E: Endpoint>(next: Arc<E>, request: Request) -> poem::Result<Response> {
     let is_read = request.method() == Method::GET || request.method() == Method::HEAD;
     if is_read && request.uri().path() == "/" {
         return Ok(page(request));
     }
-    next.call(request).await.map(IntoResponse::into_response)
+    let may_be_page = is_read && !is_below(request.uri().path(), &NO_PAGES);
+    let wants_page = may_be_page && wants_html(&request);
+    match next.call(request).await {
+        Err(error) if may_be_page && error.status() == StatusCode::NOT_FOUND && !error.is_from_response() => {
+            let found = Files::get(INDEX).filter(|_| wants_page).ok_or(error)?;
+            Ok(described(INDEX, &found, EACH_TIME)
+                .status(StatusCode::NOT_FOUND)
+                .header(header::VARY, "Accept")
+                .body(found.data.into_owned()))
+        }
+        answered => answered.map(IntoResponse::into_response),
+    }
+}
+
+fn is_below(path: &str, roots: &[&str]) -> bool {
+    roots.iter().any(|root| path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+}
+
+/// Whether HTML is asked for by its name, as browsers do where they are led to: `*/*` is what programs say.
+fn wants_html(request: &Request) -> bool {
+    let accepted = request.headers().get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    accepted.flat_map(|value| value.split(',')).any(|range| {
+        let mut pieces = range.split(';').map(str::trim);
+        let is_html = pieces.next().is_some_and(|kind| kind.eq_ignore_ascii_case("text/html"));
+        is_html && !pieces.any(|piece| matches!(piece, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"))
+    })
 }
 
 fn page(request: Request) -> Response {
@@ -74,18 +102,23 @@ fn file(request: Request) -> poem::Result<Response> {
 fn answer(request: &Request, name: &str, found: EmbeddedFile, caching: &str) -> Response {
     let etag = etag(&found.metadata.sha256_hash());
     let is_known = request.header(header::IF_NONE_MATCH).is_some_and(|known| matches(known, &etag));
-    let response = Response::builder()
-        .header(header::ETAG, etag)
+    if is_known {
+        return described(name, &found, caching).status(StatusCode::NOT_MODIFIED).finish();
+    }
+    described(name, &found, caching).body(found.data.into_owned())
+}
+
+/// Everything that is said of a file beside its content.
+fn described(name: &str, found: &EmbeddedFile, caching: &str) -> ResponseBuilder {
+    Response::builder()
+        .header(header::ETAG, etag(&found.metadata.sha256_hash()))
         .header(header::CACHE_CONTROL, caching)
         .header(header::CONTENT_SECURITY_POLICY, POLICY)
         .header(header::X_CONTENT_TYPE_OPTIONS, "nosniff")
         .header(header::REFERRER_POLICY, "no-referrer")
         .header("cross-origin-opener-policy", "same-origin")
-        .header("permissions-policy", "camera=(), geolocation=(), microphone=()");
-    if is_known {
-        return response.status(StatusCode::NOT_MODIFIED).finish();
-    }
-    response.content_type(content_type(name, &found)).body(found.data.into_owned())
+        .header("permissions-policy", "camera=(), geolocation=(), microphone=()")
+        .content_type(content_type(name, found))
 }
 
 fn content_type(name: &str, found: &EmbeddedFile) -> String {
@@ -117,5 +150,24 @@ mod tests {
         assert!(matches("*", &etag));
         assert!(!matches("\"other\"", &etag));
         assert!(!matches("", &etag));
+    }
+
+    #[test]
+    fn html_is_asked_for_by_its_name() {
+        let asks = |accept: &str| wants_html(&Request::builder().header(header::ACCEPT, accept).finish());
+        assert!(asks("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"));
+        assert!(asks("application/json, Text/HTML ; q=0.1"));
+        for accept in ["*/*", "", "application/json", "text/*", "text/html;q=0, */*", "text/htmlx"] {
+            assert!(!asks(accept), "{accept}");
+        }
+    }
+
+    #[test]
+    fn no_page_is_below_the_api() {
+        for (path, is_one) in
+            [("/api", true), ("/api/v1/x", true), ("/assets/", true), ("/apiary", false), ("/x/api", false)]
+        {
+            assert_eq!(is_below(path, &NO_PAGES), is_one, "{path}");
+        }
     }
 }

@@ -12,7 +12,7 @@ use nix::{
     unistd::Pid,
 };
 use rand::Rng;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::support::{
@@ -118,13 +118,27 @@ async fn followers(service: &Service, count: usize) -> Vec<Follower> {
 /// After the last restart: everybody comes back and has it all.
 async fn assert_all_come_through(service: &Service, followers: &mut [Follower]) {
     let api = Api::of(service);
-    for follower in followers {
+    for follower in &mut *followers {
         follower.resume(service).await;
         api.wait_for_end(&follower.session).await;
         assert_kept(&api, follower).await;
         follower.receive_to_the_end().await;
         assert_kept(&api, follower).await;
     }
+    assert_counted_once(&api, followers.len()).await;
+}
+
+/// However often a run was begun again: it is one in the history, and one in the summary.
+async fn assert_counted_once(api: &Api, runs: usize) {
+    let (_, history) = api.get("/api/v1/sessions?limit=200").await;
+    assert_eq!(history["items"].as_array().unwrap().len(), runs, "{history}");
+    let (_, summary) = api.get("/api/v1/analytics/summary").await;
+    let total = &summary["total"];
+    assert_eq!((&total["started"], &total["completed"]), (&json!(runs), &json!(runs)), "{total}");
+    let in_buckets = |figure: &str| -> u64 {
+        summary["buckets"].as_array().unwrap().iter().map(|bucket| bucket[figure].as_u64().unwrap()).sum()
+    };
+    assert_eq!((in_buckets("started"), in_buckets("completed")), (runs as u64, runs as u64), "{summary}");
 }
 
 #[tokio::test]

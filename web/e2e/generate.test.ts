@@ -58,6 +58,8 @@ test('a course is generated, appears lesson by lesson, and can be read', async (
   await page.getByRole('heading', { level: 2, name: course.parts[0].lessons[1].content.title }).waitFor()
   await page.goBack()
   await page.getByText('2 of 3 correct').waitFor()
+  await page.reload()
+  await page.getByText('2 of 3 correct').waitFor()
   await page.getByRole('button', { name: 'Try again' }).click()
   expect(await check.isDisabled()).toBe(true)
 })
@@ -73,6 +75,36 @@ test('stop really cancels', async () => {
   await page.locator('.log-row', { hasText: /cancel/i }).waitFor()
   await expectWholeLog(page, server.current, session)
   expect(await page.getByRole('button', { name: 'Stop' }).count()).toBe(0)
+  // Nothing is to come any more.
+  const outside = await server.current.createSession('Given up')
+  const outline = { title: 'Half', description: '', parts: [{ part_number: 1, title: 'One', description: '', learning_goals: [] }] }
+  await server.current.append(outside, [{ type: 'success', message: 'The outline', data: { step: 'structure', result: outline, percent: 10 } }])
+  await server.current.endSession(outside, { status: 'failed', error: 'given up' })
+  await page.goto(`${server.current.url}/sessions/${outside}`)
+  await page.getByText('Unfinished course').waitFor()
+  await page.getByText('No lessons were planned').waitFor()
+  expect(await page.getByText(/to come|in the making/).count()).toBe(0)
+})
+
+test('without a network, starting and stopping say that they wait, and are done once it is back', async () => {
+  const { page, context } = await open()
+  await page.goto(server.current.url)
+  await page.getByRole('textbox').fill('In the tunnel')
+  await context.setOffline(true)
+  await page.getByText('What you start now waits for the network').waitFor()
+  await page.keyboard.press('Enter')
+  await page.getByText('The course is started as soon as the network is back').waitFor()
+  await context.setOffline(false)
+  await page.waitForURL('**/sessions/*')
+  await page.locator('.connection.live').waitFor()
+  // What had the focus is gone: the new page's heading has it.
+  expect(await page.evaluate(() => document.activeElement?.tagName)).toBe('H1')
+  await context.setOffline(true)
+  await page.getByText('Offline', { exact: true }).waitFor()
+  await page.getByRole('button', { name: 'Stop' }).click()
+  await page.getByText('The run is stopped as soon as the network is back').waitFor()
+  await context.setOffline(false)
+  await page.getByText('Stopped', { exact: true }).waitFor()
 })
 
 test('the log is filtered, copied, downloaded and cleared', async () => {
@@ -96,8 +128,8 @@ test('the log is filtered, copied, downloaded and cleared', async () => {
   expect(copied).toContain('a bad line')
   expect(copied).not.toContain('a plain line')
 
-  const { name, text } = await downloaded(page, 'Download')
-  expect(name).toBe(`session-${session}.ndjson`)
+  const { name, text } = await downloaded(page, 'Download: Shown lines')
+  expect(name).toBe(`session-${session}-shown.ndjson`)
   const { items } = await server.current.get(`/api/v1/sessions/${session}/events`)
   expect(text.trimEnd().split('\n').map((line) => JSON.parse(line) as unknown)).toEqual(items.filter(({ type }: { type: string }) => type !== 'log'))
 

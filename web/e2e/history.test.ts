@@ -33,12 +33,25 @@ test('a link to an expired session replays it from the archive', async () => {
 })
 
 test('a link to no session says so', async () => {
+  const { page } = await open()
+  for (const id of ['0199aaaa-0000-7000-8000-000000000000', 'nonsense']) {
+    await page.goto(`${lasting.current.url}/sessions/${id}`)
+    await page.getByRole('heading', { name: 'No such session' }).waitFor()
+    expect(await page.locator('main').innerText()).not.toContain('UUID')
+    expect(await page.locator('.skeleton, .log, [role=alert]').count()).toBe(0)
+  }
+})
+
+test('a link to nowhere says so', async () => {
   const { page, troubles } = await open()
-  await page.goto(`${lasting.current.url}/sessions/0199aaaa-0000-7000-8000-000000000000`)
-  await page.getByRole('heading', { name: 'No such session' }).waitFor()
-  // The browser itself reports the summary's 404.
+  const answer = await page.goto(`${lasting.current.url}/no/such/page`)
+  expect(answer?.status()).toBe(404)
+  await page.getByRole('heading', { name: 'There is nothing here' }).waitFor()
+  // The browser itself reports what it was led to.
   expect(troubles.filter((trouble) => !trouble.includes('404'))).toEqual([])
   troubles.length = 0
+  await page.getByRole('link', { name: 'Create a course' }).click()
+  await page.getByRole('textbox').waitFor()
 })
 
 test('a failed run says why', async () => {
@@ -87,6 +100,57 @@ test('the history is searched and filtered, page by page, and the address rememb
   await page.getByRole('heading', { name: 'Nothing matches' }).waitFor()
 })
 
+test('a filter that is chosen while one types stays, and the way back leads from filter to filter', async () => {
+  const { page } = await open()
+  const failed = await lasting.current.createSession('Haystack that burnt')
+  await lasting.current.endSession(failed, { status: 'failed', error: 'fire' })
+  await lasting.current.createSession('Haystack')
+  await page.goto(`${lasting.current.url}/sessions`)
+  const field = page.getByRole('searchbox', { name: 'Search topics' })
+  const address = () => page.evaluate(() => window.location.search)
+  const isChosen = (name: string) => page.getByRole('button', { name, exact: true }).getAttribute('aria-pressed')
+  await field.waitFor()
+  await page.clock.install()
+  await field.fill('haystack')
+  await page.getByRole('button', { name: 'Failed', exact: true }).click()
+  await page.clock.runFor(1_000)
+  expect(await address()).toBe('?topic=haystack&status=failed')
+  await page.getByRole('button', { name: 'Running', exact: true }).click()
+  expect(await address()).toBe('?topic=haystack&status=running')
+  await field.fill('straw')
+  await page.clock.runFor(1_000)
+  expect(await address()).toBe('?topic=straw&status=running')
+
+  await page.goBack()
+  await expect.poll(address).toBe('?topic=haystack&status=failed')
+  expect(await isChosen('Failed')).toBe('true')
+  expect(await field.inputValue()).toBe('haystack')
+  await expect.poll(() => page.locator('.session-row').allInnerTexts()).toHaveLength(1)
+  await page.goBack()
+  await expect.poll(address).toBe('')
+  expect(await isChosen('All')).toBe('true')
+  expect(await field.inputValue()).toBe('')
+  await page.clock.runFor(1_000)
+  expect(await address()).toBe('')
+})
+
+test('activity counts the sessions that stand below it', async () => {
+  const { page } = await open()
+  await page.clock.install()
+  await page.goto(`${passing.current.url}/sessions`)
+  const started = () => page.locator('.figures div', { hasText: 'Started' }).locator('dd').innerText()
+  const listed = async () => String(await page.locator('.session-row').count())
+  await page.locator('.figures').waitFor()
+  await expect.poll(async () => (await started()) === (await listed())).toBe(true)
+  const before = Number(await started())
+  // Nobody tells the page of it.
+  await passing.current.generate('Started elsewhere')
+  await expect.poll(async () => {
+    await page.clock.runFor(21_000)
+    return [await started(), await listed()]
+  }).toEqual([String(before + 1), String(before + 1)])
+})
+
 test('activity and exports are shown where the server offers them, and not where it does not', async () => {
   const { page } = await open({ viewport: { width: 1440, height: 900 } })
   const asked: string[] = []
@@ -110,11 +174,11 @@ test('activity and exports are shown where the server offers them, and not where
   expect(await page.locator('.activity').count()).toBe(0)
   await show(`/sessions/${session}`)
   await expectWholeLog(page, lasting.current, session)
-  expect(await page.locator('.log-exports').count()).toBe(0)
+  expect(await page.getByRole('link', { name: 'NDJSON' }).count()).toBe(0)
 
   offered = ['/api/v1/analytics/summary', '/api/v1/sessions/{id}/export']
   await show('/sessions')
-  await page.locator('.figures').getByText('75%').waitFor()
+  await page.locator('.figures div', { hasText: 'Cancelled' }).getByText('1', { exact: true }).waitFor()
   await page.locator('.figures').getByText('4.2 s').waitFor()
   await page.getByRole('img', { name: '6 sessions completed, 2 failed, 1 cancelled' }).waitFor()
   await page.getByRole('button', { name: '7 days' }).click()

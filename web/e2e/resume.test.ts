@@ -70,6 +70,23 @@ test('offline and online again', async () => {
   await expectWholeLog(page, server.current, session)
 })
 
+test('without a network, what was shown of a session is there when one comes back to it', async () => {
+  const { page, context } = await open()
+  await generate(page, server.current.url, 'Elevators')
+  await page.locator('.outline-lesson a').first().waitFor()
+  await context.setOffline(true)
+  await page.locator('.connection.reconnecting').waitFor()
+  await page.getByRole('link', { name: 'History' }).click()
+  await page.getByText('The history is read as soon as the network is back').waitFor()
+  await page.goBack()
+  await page.getByRole('heading', { level: 1, name: 'Elevators' }).waitFor()
+  await page.locator('.outline-lesson a').first().click()
+  await page.locator('.reader .quiz').waitFor()
+  expect(await page.locator('.log-row').count()).toBeGreaterThan(0)
+  await context.setOffline(false)
+  await finished(page)
+})
+
 test('where no WebSocket gets through, server-sent events do', async () => {
   const { page } = await open()
   await page.routeWebSocket('**/ws', (socket) => socket.close())

@@ -132,10 +132,68 @@ test('a course is started and read with the keyboard alone', async () => {
   await page.keyboard.type('Keyboards')
   await page.keyboard.press('Enter')
   await finished(page)
+  expect(await page.evaluate(() => document.activeElement?.tagName)).toBe('H1')
   await page.getByRole('link', { name: 'Start reading' }).focus()
   await page.keyboard.press('Enter')
   await page.locator('.reader .quiz').waitFor()
   expect(await page.evaluate(() => document.activeElement?.className)).toBe('reader')
+})
+
+test('a topic of 500 characters leaves room for what is below it, and can be read', async () => {
+  const { page } = await open({ viewport: { width: 1280, height: 800 } })
+  const session = await server.current.createSession('word '.repeat(99).trim())
+  await page.goto(`${server.current.url}/sessions/${session}`)
+  const heading = page.getByRole('heading', { level: 1 })
+  const height = async () => (await heading.boundingBox())?.height ?? 0
+  const more = page.getByRole('button', { name: 'Show all of it' })
+  await more.waitFor()
+  const clamped = await height()
+  expect(clamped).toBeLessThan(90)
+  await more.click()
+  expect(await height()).toBeGreaterThan(clamped)
+})
+
+test('what is written from right to left stands so', async () => {
+  const { page } = await open()
+  const session = await server.current.createSession('تاريخ الخرائط')
+  await server.current.append(session, [{ type: 'log', message: 'سطر من السجل' }])
+  await page.goto(`${server.current.url}/sessions/${session}`)
+  const direction = (selector: string) => page.locator(selector).first().evaluate((element) => getComputedStyle(element).direction)
+  await page.locator('.log-row', { hasText: 'سطر' }).click()
+  expect(await direction('h1')).toBe('rtl')
+  expect(await direction('.log-whole')).toBe('rtl')
+  await page.goto(`${server.current.url}/sessions`)
+  await page.locator('.session-topic', { hasText: 'تاريخ' }).waitFor()
+  expect(await page.locator('.session-topic', { hasText: 'تاريخ' }).evaluate((element) => getComputedStyle(element).direction)).toBe('rtl')
+})
+
+test('the head of the log breaks no word', async () => {
+  const { page } = await open({ viewport: { width: 1280, height: 800 } })
+  const session = await server.current.createSession('Narrow')
+  for (const from of [1, 1_001]) await server.current.append(session, Array.from({ length: 1_000 }, (_, index) => ({ type: 'log', message: `line ${from + index}` })))
+  await page.goto(`${server.current.url}/sessions/${session}`)
+  await page.getByTestId('log-count').getByText('2,001 lines').waitFor()
+  const heights = await page.locator('.log-tools > *, .log-exports > *').evaluateAll((all) => all.map((element) => element.getBoundingClientRect().height))
+  expect(Math.max(...heights)).toBeLessThan(40)
+})
+
+test('on a phone, a line that is cut short opens in sight, and whole', async () => {
+  const { page } = await open({ ...devices['iPhone 13 Mini'], viewport: { width: 390, height: 844 } })
+  const session = await server.current.createSession('Cut short')
+  const message = `${'a long message '.repeat(20)}to its end`
+  await server.current.append(session, [{ type: 'log', message }])
+  await page.goto(`${server.current.url}/sessions/${session}`)
+  await page.getByRole('tab', { name: /^Log/ }).click()
+  await page.locator('.log-row').last().click()
+  expect(await page.locator('.log-whole').innerText()).toBe(message)
+  const detail = await page.locator('.log-detail').boundingBox()
+  expect((detail?.y ?? 0) + (detail?.height ?? 0)).toBeLessThanOrEqual(845)
+})
+
+test('the documentation of the API is a link away on a phone', async () => {
+  const { page } = await open({ viewport: { width: 360, height: 740 } })
+  await page.goto(server.current.url)
+  await page.getByRole('link', { name: 'API' }).waitFor()
 })
 
 test('the colours are chosen and stay', async () => {

@@ -67,6 +67,7 @@ try {
   const history = await open(light)
   await history.goto(`${service.url}/sessions`)
   await history.locator('.session-row').nth(7).waitFor()
+  await history.locator('.bars').waitFor()
   await shoot(history, 'history')
   await page.emulateMedia({ colorScheme: 'dark' })
   await page.goto(service.url)

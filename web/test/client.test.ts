@@ -171,6 +171,43 @@ describe('requests', () => {
     await expect(client.session('s')).rejects.toBeInstanceOf(UnreachableError)
   })
 
+  test('without a network a request waits as long as it takes, and goes out as soon as there is one', async () => {
+    const clock = new FakeClock()
+    let isOffline = true
+    let tries = 0
+    const listeners = new Set<(signal: 'wake' | 'sleep' | 'offline') => void>()
+    const fetch: typeof globalThis.fetch = () => {
+      tries += 1
+      return isOffline ? Promise.reject(new TypeError('fetch failed')) : Promise.resolve(json(200, { success: true, sessionId: 's' }))
+    }
+    const client = new CourseStreamClient({
+      baseUrl: 'http://server.invalid',
+      fetch,
+      clock,
+      positions: storedPositions(memory()),
+      signals: {
+        isOffline: () => isOffline,
+        listen(report) {
+          listeners.add(report)
+          return () => { listeners.delete(report) }
+        },
+      },
+    })
+    const settle = () => new Promise((resolve) => setTimeout(resolve, 0))
+    const started = client.start({ topic: 'Bread', userId: 'u' })
+    for (let round = 0; round < 12; round += 1) {
+      await settle()
+      clock.advance(15_000)
+    }
+    await settle()
+    expect(tries).toBeGreaterThan(5)
+    isOffline = false
+    for (const report of listeners) report('wake')
+    expect(await started).toBe('s')
+    expect(listeners.size).toBe(0)
+    expect(clock.timers).toBe(0)
+  })
+
   test('cancelling what has ended is no error', async () => {
     const { client } = answering(json(409, { success: false, error: 'ended' }))
     await expect(client.cancel('s')).resolves.toBeUndefined()

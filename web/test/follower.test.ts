@@ -144,6 +144,43 @@ test('events put the question off', () => {
   expect(connection?.queue).toHaveLength(0)
 })
 
+test('on the event stream the WebSocket is tried again after a minute, then after two, and nothing is lost over it', () => {
+  const world = new World()
+  const clock = new FakeClock()
+  const { follower, delivered } = follow(world, clock)
+  // Nobody answers, as while a server restarts.
+  for (let refused = 0; refused < 2; refused += 1) {
+    world.connections.at(-1)?.break()
+    clock.advance(1_000)
+  }
+  const serve = (seconds: number) => {
+    for (let second = 0; second < seconds; second += 1) {
+      world.append(1)
+      world.connections.at(-1)?.open()
+      world.connections.at(-1)?.deliver(10)
+      clock.advance(1_000)
+    }
+  }
+  expect(world.kinds).toEqual(['websocket', 'websocket', 'sse'])
+  serve(59)
+  expect(world.kinds).toHaveLength(3)
+  clock.advance(1_000)
+  expect(world.kinds.slice(3)).toEqual(['websocket'])
+  world.connections.at(-1)?.break()
+  clock.advance(1_000)
+  expect(world.kinds.slice(4)).toEqual(['sse'])
+  serve(119)
+  expect(world.kinds).toHaveLength(5)
+  serve(1)
+  expect(world.kinds.slice(5)).toEqual(['websocket'])
+  serve(600)
+  expect(world.kinds).toHaveLength(6)
+  expect(follower.state).toMatchObject({ phase: 'live', transport: 'websocket' })
+  expect(delivered).toEqual(upTo(world.length))
+  follower.stop()
+  expect(clock.timers).toBe(0)
+})
+
 test('stopping from within a callback is possible', () => {
   const world = new World()
   world.append(3)

@@ -13,6 +13,7 @@ let world: World
 let clock: FakeClock
 let requests: string[]
 let latest: UseCourseGeneration
+let own: CourseStreamClient
 
 beforeEach(() => {
   sessionStorage.clear()
@@ -55,7 +56,8 @@ function Probe(options: UseCourseGenerationOptions) {
 
 async function mount(options: Partial<UseCourseGenerationOptions> = {}) {
   root = createRoot(document.body.appendChild(document.createElement('div')))
-  const whole = { userId: 'u', client: client(), ...options }
+  own = client()
+  const whole = { userId: 'u', client: own, ...options }
   await act(async () => {
     root.render(
       <StrictMode>
@@ -111,6 +113,45 @@ test('after a reload the session that this tab followed is shown again, what was
   world.append(1)
   await serve()
   await until(() => { expect(latest.logs.map(({ offset }) => offset)).toEqual([1, 2, 3]) })
+})
+
+test('what is known of a session is there when one comes back to it, whatever the network does', async () => {
+  world.append(3)
+  await mount({ sessionId: 's' })
+  await serve()
+  await until(() => { expect(latest).toMatchObject({ logs: { length: 3 }, summary: { topic: 'Topic' } }) })
+  const show = (sessionId: string | null) => act(async () => { root.render(<StrictMode><Probe userId="u" client={own} sessionId={sessionId} /></StrictMode>); await Promise.resolve() })
+  await show(null)
+  expect(latest.logs).toEqual([])
+  world.append(1)
+  await show('s')
+  expect(latest).toMatchObject({ isGenerating: true, logs: { length: 3 }, run: { lastOffset: 3 }, summary: { topic: 'Topic' }, connection: { phase: 'connecting' } })
+  await serve()
+  await until(() => { expect(latest.logs.map(({ offset }) => offset)).toEqual([1, 2, 3, 4]) })
+
+  world.end()
+  await serve()
+  await until(() => { expect(latest.logs).toHaveLength(5) })
+  const { length } = world.connections
+  await show(null)
+  await show('s')
+  expect(latest).toMatchObject({ isGenerating: false, logs: { length: 5 }, status: 'completed', connection: { phase: 'ended' } })
+  expect(world.connections).toHaveLength(length)
+})
+
+test('a session is asked about once it is known to be there, and the first join misses nothing', async () => {
+  world.append(2)
+  await mount({ sessionId: 's' })
+  expect(requests).toEqual([])
+  await serve()
+  await until(() => { expect(latest.summary).toBeDefined() })
+  expect(latest.connection).toMatchObject({ phase: 'live', replayed: 0 })
+  world.connections.at(-1)?.break()
+  world.append(2)
+  await act(async () => { clock.advance(1_000); await Promise.resolve() })
+  await serve()
+  await until(() => { expect(latest.connection).toMatchObject({ phase: 'live', replayed: 2 }) })
+  expect(requests.filter((request) => request === 'GET /api/v1/sessions/s')).toHaveLength(1)
 })
 
 test('unmounting lets go of the connection and leaves no timer', async () => {

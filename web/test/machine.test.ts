@@ -168,6 +168,29 @@ describe('coming back', () => {
     expect(run(live, { kind: 'lost' }, { kind: 'timeout' }, { kind: 'lost' }, { kind: 'timeout' }).state).toMatchObject({ transport: 'websocket' })
   })
 
+  test('the event stream plans the way back, which gets one chance and then waits longer', () => {
+    const onSse = run(fresh, { kind: 'lost' }, { kind: 'timeout' }, { kind: 'lost' }, { kind: 'timeout' }, { kind: 'opened' }, running(0))
+    expect(onSse.state).toMatchObject({ phase: 'live', transport: 'sse' })
+    expect(onSse.effects).toContainEqual({ do: 'plan-return', returns: 0 })
+    const tried = run(onSse.state, { kind: 'return' })
+    expect(tried.effects).toEqual([{ do: 'open', transport: 'websocket' }, { do: 'arm', timer: 'answer' }])
+    const inVain = run(tried.state, { kind: 'lost' }, { kind: 'timeout' })
+    expect(inVain.effects[0]).toEqual({ do: 'open', transport: 'sse' })
+    expect(run(inVain.state, { kind: 'opened' }, running(0)).effects).toContainEqual({ do: 'plan-return', returns: 1 })
+    const returned = run(tried.state, { kind: 'opened' }, running(0))
+    expect(returned.state).toMatchObject({ phase: 'live', transport: 'websocket', returns: 0 })
+    expect(returned.effects).toContainEqual({ do: 'drop-return' })
+    expect(run(returned.state, { kind: 'return' })).toEqual({ state: returned.state, effects: [] })
+  })
+
+  test('no way back is taken while events or an answer are under way', () => {
+    for (const busy of [{ ...replaying, transport: 'sse' } as const, { ...live, transport: 'sse', awaiting: 'probe' } as const]) {
+      const { state, effects } = run(busy, { kind: 'return' })
+      expect(state).toBe(busy)
+      expect(names(effects)).toEqual(['plan-return'])
+    }
+  })
+
   test('the network tries at once, and makes a live connection prove itself', () => {
     expect(names(run(waiting, { kind: 'wake' }).effects)).toEqual(['open', 'arm answer'])
     expect(run(opening, { kind: 'wake' }).effects).toEqual([])

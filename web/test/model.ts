@@ -3,6 +3,7 @@
  * moved by hand.
  */
 import type { Clock } from '../src/client/clock.ts'
+import type { TransportKind } from '../src/client/machine.ts'
 import type { OpenTransport, TransportEvents } from '../src/client/transport.ts'
 import type { ServerEvent } from '../src/client/wire.ts'
 
@@ -123,7 +124,11 @@ export class World {
   /** Those that the client has given up stay: what is still under way on them may arrive late. */
   readonly connections: Connection[] = []
 
-  readonly open: OpenTransport = (_kind, _target, events) => {
+  /** What each connection was opened as. */
+  readonly kinds: TransportKind[] = []
+
+  readonly open: OpenTransport = (kind, _target, events) => {
+    this.kinds.push(kind)
     const connection = new Connection(this, events)
     this.connections.push(connection)
     return {

@@ -2,7 +2,8 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { EVENT_TYPES, type Envelope } from '../src/client/index.ts'
 import { apply, applyAll, emptyRun } from '../src/course/run.ts'
-import { readActivity, successPercent } from '../src/page/activity.ts'
+import { readActivity } from '../src/page/activity.ts'
+import { storedSheets } from '../src/page/answers.ts'
 import { courseMarkdown, slug } from '../src/page/courseMarkdown.ts'
 import { subjectOf } from '../src/page/identity.ts'
 import { parseRoute } from '../src/page/route.ts'
@@ -38,6 +39,8 @@ test('what a cancelled run never wrote is said to be missing', () => {
   const syllabus = syllabusOf(run)
   expect(run).toMatchObject({ status: 'cancelled', error: 'stopped', progress: { percent: 60 } })
   expect(syllabus && lessonsOf(syllabus).map(({ state }) => state)).toEqual(['done', 'never'])
+  expect(syllabus?.state).toBe('unfinished')
+  expect(syllabusOf(applyAll(emptyRun, half))?.state).toBe('growing')
 })
 
 test('progress does not go back when a run is taken over', () => {
@@ -87,8 +90,10 @@ test('a fold leaves what it was given as it was', () => {
 test('addresses lead to views', () => {
   expect(parseRoute('/')).toEqual({ name: 'create' })
   expect(parseRoute('/sessions?topic=x')).toMatchObject({ name: 'history' })
-  expect(parseRoute('/sessions/abc#lesson-2.1')).toEqual({ name: 'session', sessionId: 'abc', lesson: '2.1' })
-  expect(parseRoute('/sessions/abc#overview')).toMatchObject({ name: 'session', lesson: undefined })
+  const sessionId = '0199aaaa-0000-7000-8000-000000000000'
+  expect(parseRoute(`/sessions/${sessionId}#lesson-2.1`)).toEqual({ name: 'session', sessionId, lesson: '2.1' })
+  expect(parseRoute(`/sessions/${sessionId}#overview`)).toMatchObject({ name: 'session', lesson: undefined })
+  for (const id of ['abc', '%20', `${sessionId}0`, sessionId.slice(1)]) expect(parseRoute(`/sessions/${id}`)).toEqual({ name: 'no-session' })
   for (const path of ['/elsewhere', '/sessions/a/b']) expect(parseRoute(path)).toEqual({ name: 'nowhere' })
 })
 
@@ -97,8 +102,6 @@ test('a summary of activity is read leniently', () => {
   const activity = readActivity({ total: figures, buckets: [{ start: '2026-01-31T12:00:00.000Z', ...figures, durationMs: undefined }, null] })
   expect(activity?.total).toEqual({ started: 4, completed: 2, failed: 1, cancelled: 1, tokens: 15, durationMs: 1500.5 })
   expect(activity?.buckets.map(({ started }) => started)).toEqual([4, 0])
-  expect(activity && successPercent(activity.total)).toBe(66)
-  expect(successPercent({ started: 1, completed: 0, failed: 0, cancelled: 1, tokens: 0 })).toBeUndefined()
   for (const value of [null, 'text', [], {}, { buckets: 5 }]) expect(readActivity(value)).toBeUndefined()
 })
 
@@ -107,4 +110,23 @@ test('a token tells whose it is, where it is a JWT with a user', () => {
   const jwt = (claims: unknown) => `x.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.x`
   expect(subjectOf(jwt({ sub: user, name: 'Zoë ÿÿÿ' }))).toBe(user)
   for (const token of ['', 'csk_key', 'a.b.c', jwt(null), jwt({ sub: 5 }), jwt({ sub: 'somebody' })]) expect(subjectOf(token)).toBeUndefined()
+})
+
+test('answers are kept for the sessions that were answered last, and a storage full of nonsense is empty', () => {
+  const items = new Map<string, string>()
+  const storage = { getItem: (key: string) => items.get(key) ?? null, setItem: (key: string, value: string) => void items.set(key, value) }
+  const sheet = { given: new Map([['1.1/0', 2]]), checked: new Set(['1.1']) }
+  for (let session = 1; session <= 25; session += 1) storedSheets(storage).write(`s${session}`, sheet)
+  expect(storedSheets(storage).read('s25')).toEqual(sheet)
+  expect(storedSheets(storage).read('s6')).toEqual(sheet)
+  expect(storedSheets(storage).read('s5').given.size).toBe(0)
+  storedSheets(storage).write('s25', { given: new Map(), checked: new Set() })
+  expect([...items.values()].join()).not.toContain('s25')
+  expect(items.size).toBe(1)
+  for (const nonsense of ['', 'null', '{}', '[1]', '[["s"]]', '[["s",[["1.1/0"]],[]]]', '[["s",[],[1]]]']) {
+    items.set('coursestream:answers', nonsense)
+    expect(storedSheets(storage).read('s').given.size).toBe(0)
+    storedSheets(storage).write('s', sheet)
+    expect(storedSheets(storage).read('s')).toEqual(sheet)
+  }
 })

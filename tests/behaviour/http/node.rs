@@ -121,6 +121,33 @@ async fn an_unknown_path_is_a_problem() {
     assert_unharmed(&service);
 }
 
+/// As a browser asks for a document.
+const NAVIGATION: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+
+#[tokio::test]
+async fn an_unknown_path_is_a_page_to_a_browser_and_a_problem_below_the_api() {
+    let database = Database::create().await;
+    let service = Service::start(&database).await;
+    let api = Api::of(&service);
+    let navigate = |method: Method, path| Answer::to(api.request(method, path).header("accept", NAVIGATION));
+    let known = navigate(Method::GET, "/sessions").await;
+    for path in ["/nothing", "/sessions/one/two", "/apiary", "//"] {
+        let page = navigate(Method::GET, path).await;
+        assert_eq!(page.status, 404, "{path}");
+        assert_eq!(page.text, known.text, "{path}");
+        for name in ["content-type", "content-security-policy", "cache-control", "x-content-type-options"] {
+            assert_eq!(page.header(name), known.header(name), "{path}");
+        }
+        assert!(page.header("content-type").starts_with("text/html"), "{path}");
+        assert_problem(&navigate(Method::POST, path).await, 404, "not_found");
+    }
+    for path in ["/api", "/api/v1/nothing", "/assets/nothing.js"] {
+        assert_problem(&navigate(Method::GET, path).await, 404, "not_found");
+    }
+    assert_problem(&navigate(Method::GET, "/api/v1/sessions/nonsense").await, 404, "session_not_found");
+    assert_unharmed(&service);
+}
+
 #[tokio::test]
 async fn a_wrong_method_is_a_problem_that_says_so() {
     let database = Database::create().await;

@@ -1,7 +1,7 @@
 /** Starts, follows, resumes and cancels runs. One instance serves any number of sessions. */
 import { retryAfterMs } from './backoff.ts'
 import { type Clock, pause, systemClock } from './clock.ts'
-import { CourseStreamError, OffsetAheadError, RefusedError, RequestError, SessionNotFoundError } from './errors.ts'
+import { CourseStreamError, OffsetAheadError, RefusedError, RequestError, SessionNotFoundError, UnreachableError } from './errors.ts'
 import { Follower } from './follower.ts'
 import { type EventsPage, Http, type SessionsPage, type SessionsQuery, type StartRequest } from './http.ts'
 import { type Refusal, type State, type TransportKind, isOver } from './machine.ts'
@@ -97,8 +97,8 @@ export class CourseStreamClient {
   }
 
   /**
-   * Starts a run and returns its session. Retried while the server is away; an idempotency key sees to it that one call
-   * starts one run.
+   * Starts a run and returns its session. Waits for the network, and is retried while the server is away; an idempotency key sees to
+   * it that one call starts one run.
    */
   async start(request: StartRequest & { readonly idempotencyKey?: string }, signal?: AbortSignal): Promise<string> {
     const key = request.idempotencyKey ?? randomId()
@@ -167,7 +167,7 @@ export class CourseStreamClient {
     this.#positions.delete(sessionId)
   }
 
-  /** Cancels the run. One that had ended before stays as it is. */
+  /** Cancels the run, once there is a network. One that had ended before stays as it is. */
   async cancel(sessionId: string, signal?: AbortSignal): Promise<void> {
     try {
       await this.#patiently(() => this.#http.cancel(sessionId, signal), signal)
@@ -210,15 +210,25 @@ export class CourseStreamClient {
     return this.#patiently(() => this.#http.course(courseId, signal), signal)
   }
 
-  /** Repeats a request that is safe to repeat while it fails for reasons that pass. */
+  /**
+   * Repeats a request that is safe to repeat while it fails for reasons that pass. Without a network that may last: tries are counted
+   * from when it is back, and then there is one at once.
+   */
   async #patiently<T>(request: () => Promise<T>, signal?: AbortSignal): Promise<T> {
-    for (let attempt = 1; ; attempt += 1) {
+    let tries = 0
+    for (let pauses = 1; ; pauses += 1) {
       try {
         return await request()
       } catch (error) {
-        const isFinal = attempt >= TRIES_MAX || !(error instanceof CourseStreamError && error.isTransient)
-        if (isFinal) throw error
-        await pause(this.#clock, retryAfterMs(attempt, this.#clock.random()), signal)
+        if (!(error instanceof CourseStreamError && error.isTransient)) throw error
+        const isOffline = error instanceof UnreachableError && this.#signals.isOffline?.() === true
+        tries = isOffline ? 0 : tries + 1
+        if (tries >= TRIES_MAX) throw error
+        await pause(this.#clock, retryAfterMs(isOffline ? pauses : tries, this.#clock.random()), signal, (end) =>
+          this.#signals.listen((heard) => {
+            if (heard === 'wake') end()
+          }),
+        )
       }
     }
   }

@@ -18,21 +18,29 @@ export const systemClock: Clock = {
   random: () => Math.random(),
 }
 
-/** Waits; rejects with the signal's reason when it is aborted. */
-export function pause(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
+/**
+ * Waits; rejects with the signal's reason when it is aborted. `hurry` is handed what ends the pause early, and returns what lets go of
+ * it.
+ */
+export function pause(clock: Clock, ms: number, signal?: AbortSignal, hurry?: (end: () => void) => () => void): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) {
       reject(signal.reason as Error)
       return
     }
-    const abort = () => {
+    let isOver = false
+    const finish = (then: () => void) => {
+      if (isOver) return
+      isOver = true
       prevent()
-      reject(signal?.reason as Error)
-    }
-    const prevent = clock.after(ms, () => {
+      letGo?.()
       signal?.removeEventListener('abort', abort)
-      resolve()
-    })
+      then()
+    }
+    const abort = () => { finish(() => { reject(signal?.reason as Error) }) }
+    const end = () => { finish(resolve) }
+    const prevent = clock.after(ms, end)
+    const letGo = hurry?.(end)
     signal?.addEventListener('abort', abort, { once: true })
   })
 }

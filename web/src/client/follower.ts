@@ -10,6 +10,9 @@ import type { ServerEvent, SessionStatus } from './wire.ts'
 const ANSWER_MAX_MS = 10_000
 /** A connection that brings nothing for so long is asked whether it lives. */
 const SILENCE_MAX_MS = 30_000
+/** Pauses before the WebSocket is tried again: they double, from the first to the last. */
+const RETURN_FIRST_MS = 60_000
+const RETURN_MAX_MS = 30 * 60_000
 
 export interface FollowerEvents {
   /** After every step that changed something. */
@@ -37,6 +40,7 @@ export class Follower {
   #lastHeardMs = 0
   #reason = ''
   #timer: { readonly isSilence: boolean; readonly disarm: () => void } | undefined
+  #disarmReturn: (() => void) | undefined
   #unlisten: () => void
 
   constructor(options: FollowerOptions) {
@@ -128,9 +132,16 @@ export class Follower {
             return
         }
         return
+      case 'plan-return':
+        this.#planReturn(effect.returns)
+        return
+      case 'drop-return':
+        this.#dropReturn()
+        return
       case 'disarm':
         this.#timer?.disarm()
         this.#timer = undefined
+        this.#dropReturn()
         return
     }
   }
@@ -163,6 +174,18 @@ export class Follower {
     this.#timer?.disarm()
     const disarm = this.#options.clock.after(ms, () => { this.#fire() })
     this.#timer = { isSilence, disarm }
+  }
+
+  #planReturn(returns: number): void {
+    this.#disarmReturn ??= this.#options.clock.after(Math.min(RETURN_MAX_MS, RETURN_FIRST_MS * 2 ** Math.min(returns, 16)), () => {
+      this.#disarmReturn = undefined
+      this.#put({ kind: 'return' })
+    })
+  }
+
+  #dropReturn(): void {
+    this.#disarmReturn?.()
+    this.#disarmReturn = undefined
   }
 
   /** A timer for every event of a long log would be a waste: one that fires too early is set again. */

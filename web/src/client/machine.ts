@@ -7,7 +7,8 @@
  * - every join names the cursor, so the server goes on exactly there (rule 1 of the contract).
  *
  * There is one timer; what it means depends on the state: an answer that is overdue, a connection that has been
- * silent, a retry that is due.
+ * silent, a retry that is due. Beside it runs that of the way back: server-sent events are what is left where no WebSocket gets
+ * through, or when none got through, as with a server that was away. So from time to time it is tried again.
  */
 import { type Outcome, type ServerEvent, type SessionStatus, isEnded } from './wire.ts'
 
@@ -29,6 +30,8 @@ interface Following {
   readonly attempt: number
   /** Events that the last join found waiting. */
   readonly replayed: number
+  /** Times in a row that the WebSocket was tried again from the event stream, in vain so far. */
+  readonly returns: number
 }
 
 export interface Connecting extends Following {
@@ -101,6 +104,8 @@ export type Input =
   | { readonly kind: 'lost' }
   /** The timer fired. */
   | { readonly kind: 'timeout' }
+  /** It is time to try the WebSocket again. */
+  | { readonly kind: 'return' }
   /** The network or the page is back. */
   | { readonly kind: 'wake' }
   /** The page is put away and may come back. */
@@ -121,6 +126,11 @@ export type Effect =
   /** Set the one timer, in place of what it was set to. */
   | { readonly do: 'arm'; readonly timer: 'answer' | 'silence' }
   | { readonly do: 'arm'; readonly timer: 'retry'; readonly attempt: number }
+  /** Give the input `return` after a while, the longer the more `returns` there were; where that is under way, it stays so. */
+  | { readonly do: 'plan-return'; readonly returns: number }
+  /** None is planned any more. */
+  | { readonly do: 'drop-return' }
+  /** No timer is set any more. */
   | { readonly do: 'disarm' }
 
 export interface Step {
@@ -145,6 +155,7 @@ export const transitions: {
     heartbeat: stay,
     lost: (state) => retry(state),
     timeout: (state) => retry(state),
+    return: stay,
     wake: stay,
     sleep: (state) => asleep(state),
     stop,
@@ -158,6 +169,8 @@ export const transitions: {
     lost: (state) => retry(state),
     // The log reaches further than what has come: a live connection is not enough, the events are wanted.
     timeout: (state) => (state.awaiting === 'nothing' ? repair(state, state.target) : retry(state)),
+    // Not now: much is under way.
+    return: (state) => planned(stay(state)),
     wake: (state) => probe(state),
     sleep: (state) => asleep(state),
     stop,
@@ -170,6 +183,7 @@ export const transitions: {
     heartbeat: (state) => step({ ...state, awaiting: 'nothing', attempt: 0 }, { do: 'arm', timer: 'silence' }),
     lost: (state) => retry(state),
     timeout: (state) => (state.awaiting === 'nothing' ? probe(state) : retry(state)),
+    return: (state) => back(state),
     wake: (state) => probe(state),
     sleep: (state) => asleep(state),
     stop,
@@ -191,6 +205,8 @@ export const transitions: {
           return stay(state)
       }
     },
+    // The next join plans it anew.
+    return: stay,
     wake: (state) => (state.step === 'opening' ? stay(state) : open(state)),
     sleep: (state) => asleep(state),
     stop,
@@ -203,7 +219,7 @@ export const transitions: {
 
 /** The first step: begins to follow behind `cursor`. */
 export function begin(cursor: number, transport: TransportKind = 'websocket'): Step {
-  const state: Connecting = { phase: 'connecting', cursor, transport, refusals: 0, attempt: 0, replayed: 0 }
+  const state: Connecting = { phase: 'connecting', cursor, transport, refusals: 0, attempt: 0, replayed: 0, returns: 0 }
   return step(state, { do: 'open', transport }, { do: 'arm', timer: 'answer' })
 }
 
@@ -240,8 +256,25 @@ function stay(state: State): Step {
 function joined(state: Connecting | Reconnecting, input: InputOf<'status'>): Step {
   const replayed = Math.max(0, input.lastOffset - state.cursor)
   const { cursor, transport, attempt } = state
-  const base = { cursor, transport, attempt, refusals: 0, replayed, awaiting: 'nothing', repairs: 0 } as const
-  return told({ phase: 'live', ...base }, input)
+  const returns = transport === 'websocket' ? 0 : state.returns
+  const base = { cursor, transport, attempt, refusals: 0, replayed, returns, awaiting: 'nothing', repairs: 0 } as const
+  return planned(told({ phase: 'live', ...base }, input))
+}
+
+/** On the event stream the way back is planned, on the WebSocket there is none. */
+function planned({ state, effects }: Step): Step {
+  if (state.phase !== 'live' && state.phase !== 'replaying') return { state, effects }
+  const plan = state.transport === 'sse' ? ({ do: 'plan-return', returns: state.returns } as const) : ({ do: 'drop-return' } as const)
+  return { state, effects: [...effects, plan] }
+}
+
+/** Gives the WebSocket a chance, and one only: what does not get through leads to the event stream again. */
+function back(state: Live): Step {
+  if (state.transport === 'websocket') return stay(state)
+  if (state.awaiting !== 'nothing') return planned(stay(state))
+  const { cursor, attempt, returns } = state
+  const refusals = REFUSALS_MAX - 1
+  return open({ phase: 'reconnecting', step: 'waiting', cursor, transport: 'websocket', refusals, attempt, replayed: 0, returns: returns + 1 })
 }
 
 /** A status, on a connection that is joined. */
@@ -253,10 +286,10 @@ function told(state: Replaying | Live, input: InputOf<'status'>): Step {
     // The terminal event was delivered in an earlier life; what it said beside the status is in the session's summary.
     return step({ phase: 'ended', cursor: state.cursor, outcome: outcomeOf(status) }, { do: 'close' }, { do: 'disarm' })
   }
-  const { cursor, transport, refusals, replayed, repairs } = state
+  const { cursor, transport, refusals, replayed, repairs, returns } = state
   // An answered probe proves that the connection works; the answer to a re-join proves it once events follow.
   const attempt = state.awaiting === 'probe' ? 0 : state.attempt
-  const next = { cursor, transport, refusals, attempt, replayed, repairs, awaiting: 'nothing' } as const
+  const next = { cursor, transport, refusals, attempt, replayed, returns, repairs, awaiting: 'nothing' } as const
   const arm = { do: 'arm', timer: 'silence' } as const
   if (isWhole) return step({ phase: 'live', ...next }, arm)
   return step({ phase: 'replaying', target: lastOffset, ...next }, arm)
@@ -274,8 +307,8 @@ function receive(state: Replaying | Live, event: LogEvent): Step {
     return step({ phase: 'ended', cursor: offset, outcome: event.outcome }, deliver, { do: 'close' }, { do: 'disarm' })
   }
   const arm = { do: 'arm', timer: 'silence' } as const
-  const { transport, replayed } = state
-  const next = { cursor: offset, transport, refusals: 0, attempt: 0, replayed, awaiting: 'nothing', repairs: 0 } as const
+  const { transport, replayed, returns } = state
+  const next = { cursor: offset, transport, refusals: 0, attempt: 0, replayed, returns, awaiting: 'nothing', repairs: 0 } as const
   if (state.phase === 'replaying' && offset < state.target) {
     return step({ phase: 'replaying', target: state.target, ...next }, deliver, arm)
   }
@@ -285,8 +318,8 @@ function receive(state: Replaying | Live, event: LogEvent): Step {
 /** Events up to `target` are missing: they are asked for again. */
 function repair(state: Replaying | Live, target: number): Step {
   if (state.repairs >= REPAIRS_MAX) return retry(state)
-  const { cursor, transport, refusals, attempt, replayed, repairs } = state
-  const next = { cursor, transport, refusals, attempt, replayed, repairs: repairs + 1, awaiting: 'repair' } as const
+  const { cursor, transport, refusals, attempt, replayed, returns, repairs } = state
+  const next = { cursor, transport, refusals, attempt, replayed, returns, repairs: repairs + 1, awaiting: 'repair' } as const
   return step({ phase: 'replaying', target, ...next }, { do: 'join', after: cursor }, { do: 'arm', timer: 'answer' })
 }
 
@@ -307,6 +340,7 @@ function retry(state: Connecting | Replaying | Live | Reconnecting): Step {
     refusals: isToChange ? 0 : refusals,
     attempt: state.attempt + 1,
     replayed: 0,
+    returns: state.returns,
   }
   return step(next, { do: 'close' }, { do: 'arm', timer: 'retry', attempt: next.attempt })
 }
@@ -317,8 +351,8 @@ function open(state: Reconnecting): Step {
 }
 
 function asleep(state: Connecting | Replaying | Live | Reconnecting): Step {
-  const { cursor, transport, refusals, attempt } = state
-  const next: Reconnecting = { phase: 'reconnecting', step: 'asleep', cursor, transport, refusals, attempt, replayed: 0 }
+  const { cursor, transport, refusals, attempt, returns } = state
+  const next: Reconnecting = { phase: 'reconnecting', step: 'asleep', cursor, transport, refusals, attempt, replayed: 0, returns }
   return step(next, { do: 'close' }, { do: 'disarm' })
 }
 
@@ -358,6 +392,7 @@ function settled<S extends Ended | Expired | Failed | Stopped>(): { readonly [K 
     heartbeat: stay,
     lost: stay,
     timeout: stay,
+    return: stay,
     wake: stay,
     sleep: stay,
     stop: stay,

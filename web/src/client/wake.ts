@@ -2,10 +2,13 @@
 export interface WakeSignals {
   /** Reports until the returned function is called. */
   listen(report: (signal: 'wake' | 'sleep' | 'offline') => void): () => void
+  /** Whether there is known to be no network. */
+  isOffline?(): boolean
 }
 
 /** Outside a browser there is nothing to hear. */
 export const browserSignals: WakeSignals = {
+  isOffline: () => typeof navigator !== 'undefined' && navigator.onLine === false,
   listen(report) {
     if (typeof window === 'undefined' || typeof document === 'undefined') return () => undefined
     const controller = new AbortController()

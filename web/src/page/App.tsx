@@ -1,13 +1,14 @@
-import { useEffect, useState } from 'react'
+import { useEffect, useRef, useState } from 'react'
 import { CourseStreamClient } from '../client/index.ts'
 import { useCourseGeneration } from '../react/useCourseGeneration.ts'
 import { currentUser, readToken, useIsRefused, watchedFetch } from './identity.ts'
 import { Header } from './parts/Header.tsx'
 import { Link } from './parts/Link.tsx'
 import { paths, useRoute } from './route.ts'
+import { useTitle } from './useTitle.ts'
 import { CreateView } from './views/CreateView.tsx'
 import { HistoryView } from './views/HistoryView.tsx'
-import { SessionView } from './views/SessionView.tsx'
+import { NoSession, SessionView } from './views/SessionView.tsx'
 import { SignInView } from './views/SignInView.tsx'
 
 /** The page. Another user is another page: nothing of the one before is left. */
@@ -29,8 +30,15 @@ function Page({ onSignedIn }: { onSignedIn: () => void }) {
   const place = route.name === 'session' ? `session ${route.sessionId}` : route.name
 
   // A new page begins at its top, for eyes and for screen readers.
+  const shown = useRef(place)
   useEffect(() => {
     window.scrollTo(0, 0)
+    if (shown.current === place) return
+    shown.current = place
+    // What had the focus is gone with the page before.
+    const heading = document.querySelector<HTMLElement>('main h1')
+    if (heading) heading.tabIndex = -1
+    heading?.focus({ preventScroll: true })
   }, [place])
 
   return (
@@ -43,17 +51,28 @@ function Page({ onSignedIn }: { onSignedIn: () => void }) {
         {isRefused && <SignInView onSignedIn={onSignedIn} />}
         {!isRefused && route.name === 'create' && <CreateView client={client} user={user} generation={generation} />}
         {!isRefused && route.name === 'history' && <HistoryView client={client} user={user} query={route.query} />}
-        {!isRefused && route.name === 'session' && <SessionView generation={generation} lesson={route.lesson} />}
-        {!isRefused && route.name === 'nowhere' && (
-          <div className="empty">
-            <h1>There is nothing here</h1>
-            <p>The address leads nowhere on this page.</p>
-            <Link className="button primary" href={paths.create}>
-              Create a course
-            </Link>
-          </div>
-        )}
+        {!isRefused && route.name === 'session' && <SessionView sessionId={route.sessionId} generation={generation} lesson={route.lesson} />}
+        {!isRefused && route.name === 'no-session' && <NoSession />}
+        {!isRefused && route.name === 'nowhere' && <Nowhere />}
       </main>
     </>
+  )
+}
+
+function Nowhere() {
+  useTitle('Nothing here')
+  return (
+    <div className="empty">
+      <h1>There is nothing here</h1>
+      <p>The address leads nowhere on this page.</p>
+      <div className="choices">
+        <Link className="button primary" href={paths.create}>
+          Create a course
+        </Link>
+        <Link className="button" href={paths.history}>
+          To the history
+        </Link>
+      </div>
+    </div>
   )
 }

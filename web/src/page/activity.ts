@@ -23,8 +23,11 @@ export interface Activity {
 
 export const ACTIVITY_PATH = '/api/v1/analytics/summary'
 
+/** The server's now is a little later than ours was, and is not to begin one more bucket. */
+const SLACK_MS = 60_000
+
 export async function fetchActivity(spanMs: number, bucket: string, signal: AbortSignal): Promise<Activity | undefined> {
-  const from = new Date(Date.now() - spanMs).toISOString()
+  const from = new Date(Date.now() - spanMs + SLACK_MS).toISOString()
   const response = await authorizedFetch(`${ACTIVITY_PATH}?${new URLSearchParams({ from, bucket }).toString()}`, signal)
   return response.ok ? readActivity(await response.json()) : undefined
 }
@@ -50,9 +53,4 @@ function readFigures(value: unknown): Figures {
   }
   const median = asFields(fields['durationMs'])?.['p50']
   return typeof median === 'number' ? { ...figures, durationMs: median } : figures
-}
-
-/** Of those that came to an end of their own, the share that brought a course, in percent; absent where none did. */
-export function successPercent({ completed, failed }: Figures): number | undefined {
-  return completed + failed === 0 ? undefined : Math.floor((100 * completed) / (completed + failed))
 }

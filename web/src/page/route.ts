@@ -5,7 +5,11 @@ export type Route =
   | { readonly name: 'create' }
   | { readonly name: 'history'; readonly query: URLSearchParams }
   | { readonly name: 'session'; readonly sessionId: string; readonly lesson: string | undefined }
+  /** What stands where a session's id does is none. */
+  | { readonly name: 'no-session' }
   | { readonly name: 'nowhere' }
+
+const UUID = /^[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}$/i
 
 export function parseRoute(href: string): Route {
   const url = new URL(href, 'http://page.invalid')
@@ -13,6 +17,7 @@ export function parseRoute(href: string): Route {
   if (first === '') return { name: 'create' }
   if (first !== 'sessions' || rest.length > 0) return { name: 'nowhere' }
   if (second === '') return { name: 'history', query: url.searchParams }
+  if (!UUID.test(second)) return { name: 'no-session' }
   const [, lesson] = /^#lesson-(\d+\.\d+)$/.exec(url.hash) ?? []
   return { name: 'session', sessionId: second, lesson }
 }

@@ -21,7 +21,8 @@ export interface SyllabusPart {
 }
 
 export interface Syllabus extends Omit<Outline, 'parts'> {
-  readonly isFinished: boolean
+  /** `unfinished`: the run ended without all of it. */
+  readonly state: 'finished' | 'unfinished' | 'growing'
   readonly parts: readonly SyllabusPart[]
 }
 
@@ -38,7 +39,7 @@ export function syllabusOf(run: Run): Syllabus | undefined {
         return { key, number: key, title, description, state: 'done', content } as const
       }),
     }))
-    return { ...course, isFinished: true, parts }
+    return { ...course, state: 'finished', parts }
   }
   if (!outline) return undefined
   const parts = outline.parts.map((part) => ({
@@ -48,7 +49,7 @@ export function syllabusOf(run: Run): Syllabus | undefined {
     goals: part.learningGoals,
     lessons: (run.lessons.get(part.partNumber) ?? []).map((lesson) => lessonOf(run, part.partNumber, lesson)),
   }))
-  return { ...outline, isFinished: false, parts }
+  return { ...outline, state: run.endedAt === undefined ? 'growing' : 'unfinished', parts }
 }
 
 function lessonOf(run: Run, part: number, lesson: { lessonNumber: number; title: string; description: string }): SyllabusLesson {

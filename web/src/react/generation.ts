@@ -19,6 +19,8 @@ import { type Progress, type Run, applyAll, emptyRun } from '../course/run.ts'
 
 /** How often at most subscribers are told of new events: often enough for the eye, and 10,000 events do not mean 10,000 renders. */
 const TELL_EVERY_MS = 50
+/** Sessions that one has left and may come back to, perhaps while there is no network. */
+const KEPT_MAX = 4
 
 export interface Connection {
   /** `idle`: nothing is followed. `archive`: the log came from the history. */
@@ -72,6 +74,8 @@ export class GenerationStore {
   #waiting: Envelope[] = []
   #timer: ReturnType<typeof setTimeout> | undefined
   #following: AbortController | undefined
+  /** Those that were shown last, by their id, the latest at the end. */
+  readonly #kept = new Map<string, Generation>()
   /** Called with each course that a followed run brings; what a replay shows again is no news. */
   onCourseGenerated: ((course: Course, sessionId: string) => void) | undefined
 
@@ -91,6 +95,7 @@ export class GenerationStore {
 
   /** Starts a run and follows it. Returns its session, or `undefined` where it could not be started: `error` says why. */
   async start(topic: string, userId: string, options: { searchWeb?: boolean } = {}): Promise<string | undefined> {
+    this.#keep()
     const { signal } = this.#renew({ ...idle, isGenerating: true, run: { ...emptyRun, topic } })
     try {
       const sessionId = await this.#client.start({ topic, userId, searchWeb: options.searchWeb ?? false }, signal)
@@ -106,7 +111,14 @@ export class GenerationStore {
   /** Shows a session: follows it, from the history up to what this tab saw before and live from there. */
   open(sessionId: string): void {
     if (sessionId === this.#snapshot.sessionId && this.#following) return
-    const { signal } = this.#renew({ ...idle, sessionId, connection: { phase: 'connecting', replayed: 0, attempt: 0 } })
+    this.#keep()
+    const kept = this.#kept.get(sessionId)
+    if (kept?.run.endedAt !== undefined) {
+      // All of it is here, and nothing comes after it.
+      this.#renew(kept)
+      return
+    }
+    const { signal } = this.#renew({ ...(kept ?? { ...idle, sessionId }), connection: { phase: 'connecting', replayed: 0, attempt: 0 } })
     void this.#follow(sessionId, signal)
   }
 
@@ -136,8 +148,20 @@ export class GenerationStore {
 
   /** Lets go of the session; the run goes on. */
   close(): void {
+    this.#keep()
     this.#renew(idle)
     this.#following = undefined
+  }
+
+  /** Remembers what is shown, where it is a log without a hole. */
+  #keep(): void {
+    this.#flush()
+    const { sessionId, run, logs } = this.#snapshot
+    if (sessionId === undefined || run.lastOffset === 0 || logs.length !== run.lastOffset) return
+    this.#kept.delete(sessionId)
+    this.#kept.set(sessionId, { ...this.#snapshot, isStopping: false, error: undefined })
+    const [oldest] = this.#kept.keys()
+    if (this.#kept.size > KEPT_MAX && oldest !== undefined) this.#kept.delete(oldest)
   }
 
   #renew(snapshot: Generation): AbortController {
@@ -157,19 +181,24 @@ export class GenerationStore {
       if (signal.aborted) return
       this.#flush()
       const after = this.#snapshot.run.lastOffset
+      let joins = 0
       this.#client.follow(sessionId, {
         after,
         signal,
+        onConnect: () => {
+          joins += 1
+          // Not before it is known that there is such a session.
+          if (joins === 1) void this.#readSummary(sessionId, signal)
+        },
         onUpdate: (event) => { this.#add([event], true) },
-        onStatusChange: (status) => { this.#moved(sessionId, status, signal) },
+        // What the first join brings has not been missed.
+        onStatusChange: (status) => { this.#moved(sessionId, status.phase === 'live' && joins <= 1 ? { ...status, replayed: 0 } : status, signal) },
         onComplete: (outcome) => { void this.#completed(sessionId, outcome, signal) },
       })
     } catch (error) {
       if (signal.aborted || isAbort(error)) return
       this.#set({ error: asError(error), isGenerating: false, connection: { ...this.#snapshot.connection, phase: 'failed' } })
-      return
     }
-    await this.#readSummary(sessionId, signal)
   }
 
   #moved(sessionId: string, stream: StreamStatus, signal: AbortSignal): void {
@@ -181,6 +210,8 @@ export class GenerationStore {
     if (stream.error instanceof OffsetAheadError && this.#client.lastSeenOffset(sessionId) > 0) {
       // The log is not the one that this tab saw: begin again.
       this.#client.forget(sessionId)
+      this.#snapshot = idle
+      this.#kept.delete(sessionId)
       this.#following = undefined
       this.open(sessionId)
       return
@@ -211,6 +242,7 @@ export class GenerationStore {
       await this.#readLog(sessionId, Number.POSITIVE_INFINITY, signal)
       this.#flush()
       this.#set({ connection: { phase: 'archive', replayed: 0, attempt: 0 }, status: 'expired', isGenerating: false })
+      await this.#readSummary(sessionId, signal)
     } catch (error) {
       if (!signal.aborted) this.#set({ error: asError(error), isGenerating: false })
     }

@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'react'
-import { type Activity, type Bucket, type Figures, fetchActivity, successPercent } from '../activity.ts'
+import { type Activity, type Bucket, type Figures, fetchActivity } from '../activity.ts'
 import { count, duration, momentOf } from '../format.ts'
 
 const HOUR_MS = 3_600_000
@@ -14,15 +14,15 @@ type Span = (typeof SPANS)[number]
 const HEIGHT = 72
 const OUTCOMES = ['failed', 'cancelled', 'completed'] as const
 
-/** What happened lately, in figures and bars. */
-export function ActivityPanel() {
+/** What happened lately, in figures and bars; asked for again with all `news`, so that it counts what stands below it. */
+export function ActivityPanel({ news }: { news: string }) {
   const [span, setSpan] = useState<Span>(SPANS[0])
   const [activity, setActivity] = useState<Activity>()
   useEffect(() => {
     const controller = new AbortController()
     fetchActivity(span.ms, span.bucket, controller.signal).then(setActivity, () => undefined)
     return () => { controller.abort() }
-  }, [span])
+  }, [span, news])
   if (!activity) return null
   return (
     <section className="activity" aria-label="Activity">
@@ -43,11 +43,11 @@ export function ActivityPanel() {
 }
 
 function FigureList({ figures }: { figures: Figures }) {
-  const success = successPercent(figures)
   const all = [
     ['Started', figures.started.toLocaleString()],
     ['Completed', figures.completed.toLocaleString()],
-    ['Success', success === undefined ? '–' : `${success}%`],
+    ['Failed', figures.failed.toLocaleString()],
+    ['Cancelled', figures.cancelled.toLocaleString()],
     ['Median time', figures.durationMs === undefined ? '–' : duration(figures.durationMs)],
     ['Tokens', figures.tokens.toLocaleString(undefined, { notation: 'compact' })],
   ] as const
@@ -63,22 +63,37 @@ function FigureList({ figures }: { figures: Figures }) {
   )
 }
 
-/** One bar a bucket: how its sessions ended, one outcome upon the other. */
+/** One bar a bucket: how its sessions ended, one outcome upon the other. Where nothing ended, there is the ground and no bar. */
 function Bars({ buckets, total }: { buckets: readonly Bucket[]; total: Figures }) {
   const highest = Math.max(1, ...buckets.map(endedIn))
   const words = `${count(total.completed, 'session')} completed, ${total.failed} failed, ${total.cancelled} cancelled`
+  const first = buckets[0]
   return (
-    <svg className="bars" viewBox={`0 0 ${buckets.length * 10} ${HEIGHT}`} preserveAspectRatio="none" role="img" aria-label={words}>
-      {buckets.map((bucket, index) => (
-        <g key={bucket.start} transform={`translate(${index * 10} 0)`}>
-          <title>{`${momentOf(bucket.start)}: ${bucket.completed} completed, ${bucket.failed} failed, ${bucket.cancelled} cancelled`}</title>
-          <rect className="ground" x={1} width={8} height={HEIGHT} />
-          {stack(bucket, highest).map(({ outcome, y, height }) => (
-            <rect key={outcome} className={outcome} x={1} width={8} y={y} height={height} />
+    <figure className="chart">
+      <svg className="bars" viewBox={`0 0 ${buckets.length * 10} ${HEIGHT}`} preserveAspectRatio="none" role="img" aria-label={words}>
+        {buckets.map((bucket, index) => (
+          <g key={bucket.start} transform={`translate(${index * 10} 0)`}>
+            <title>{`${momentOf(bucket.start)}: ${bucket.completed} completed, ${bucket.failed} failed, ${bucket.cancelled} cancelled`}</title>
+            {/* All of its height can be pointed at. */}
+            <rect className="reach" width={10} height={HEIGHT} />
+            {stack(bucket, highest).map(({ outcome, y, height }) => (
+              <rect key={outcome} className={outcome} x={1.5} width={7} y={y} height={height} />
+            ))}
+          </g>
+        ))}
+      </svg>
+      <figcaption>
+        {first && <time dateTime={first.start}>{momentOf(first.start)}</time>}
+        <ul className="legend">
+          {OUTCOMES.toReversed().map((outcome) => (
+            <li key={outcome} className={outcome}>
+              {outcome}
+            </li>
           ))}
-        </g>
-      ))}
-    </svg>
+        </ul>
+        <span>now</span>
+      </figcaption>
+    </figure>
   )
 }
 
@@ -88,7 +103,7 @@ function endedIn(bucket: Bucket): number {
 
 function stack(bucket: Bucket, highest: number) {
   let y = HEIGHT
-  return OUTCOMES.map((outcome) => {
+  return OUTCOMES.filter((outcome) => bucket[outcome] > 0).map((outcome) => {
     const height = (bucket[outcome] / highest) * HEIGHT
     y -= height
     return { outcome, y, height }

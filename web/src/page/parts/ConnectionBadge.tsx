@@ -1,9 +1,11 @@
 import { type Connection } from '../../react/generation.ts'
 import { count } from '../format.ts'
+import { useIsOffline } from '../useIsOffline.ts'
 
 /** How the page is connected, in a word or two. */
 export function ConnectionBadge({ connection }: { connection: Connection }) {
-  const words = wordsFor(connection)
+  const isOffline = useIsOffline()
+  const words = wordsFor(connection, isOffline)
   if (!words) return null
   return (
     <span className={`connection ${connection.phase}`} role="status" data-testid="connection">
@@ -13,20 +15,20 @@ export function ConnectionBadge({ connection }: { connection: Connection }) {
   )
 }
 
-export function wordsFor(connection: Connection): string | undefined {
+export function wordsFor(connection: Connection, isOffline = false): string | undefined {
   const { phase, replayed, transport } = connection
   switch (phase) {
     case 'idle':
     case 'stopped':
       return undefined
     case 'connecting':
-      return 'Connecting'
+      return isOffline ? 'Offline' : 'Connecting'
     case 'replaying':
       return `Replaying ${count(replayed, 'event')}`
     case 'live':
       return `Live${transport === 'sse' ? ' (SSE)' : ''}${replayed > 0 ? ` · replayed ${count(replayed, 'event')}` : ''}`
     case 'reconnecting':
-      return 'Reconnecting'
+      return isOffline ? 'Offline' : 'Reconnecting'
     case 'ended':
       return 'Complete log'
     case 'expired':

@@ -36,7 +36,7 @@ export function Header({ route, isGenerating }: { route: Route; isGenerating: bo
         <Link href={paths.history} aria-current={current('history')}>
           History
         </Link>
-        <a href="/docs" className="wide-only">
+        <a href="/docs">
           API
         </a>
       </nav>

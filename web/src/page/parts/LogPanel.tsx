@@ -1,4 +1,4 @@
-import { type KeyboardEvent, useDeferredValue, useMemo, useState } from 'react'
+import { type KeyboardEvent, useDeferredValue, useEffect, useMemo, useRef, useState } from 'react'
 import type { Envelope, EventType } from '../../client/index.ts'
 import { clockTime, count } from '../format.ts'
 import { authorizedFetch, readToken } from '../identity.ts'
@@ -97,10 +97,6 @@ export function LogPanel({ logs, sessionId, onClear }: LogPanelProps) {
           <Icon name="copy" />
           {copied ? 'Copied' : 'Copy'}
         </button>
-        <button type="button" className="quiet" onClick={() => { download(`session-${sessionId}.ndjson`, rows) }}>
-          <Icon name="download" />
-          Download
-        </button>
         <button type="button" className="quiet square" onClick={onClear} aria-label="Clear the log that is shown" title="Clear">
           <Icon name="clear" />
         </button>
@@ -145,7 +141,14 @@ export function LogPanel({ logs, sessionId, onClear }: LogPanelProps) {
           </button>
         )}
       </div>
-      <Exports sessionId={sessionId} />
+      <div className="log-exports">
+        <button type="button" className="quiet" onClick={() => { download(`session-${sessionId}-shown.ndjson`, rows) }}>
+          <Icon name="download" />
+          <span className="visually-hidden">Download: </span>
+          Shown lines
+        </button>
+        <Exports sessionId={sessionId} />
+      </div>
       {chosen && <Detail event={chosen} onClose={() => { setSelected(undefined) }} />}
       <p className="visually-hidden" role="log" aria-live="polite">
         {announcement(logs)}
@@ -167,6 +170,7 @@ function Row({ event, index, total, isSelected, onSelect }: { event: Envelope; i
       aria-posinset={index + 1}
       data-offset={event.offset}
       style={{ transform: `translateY(${index * ROW_HEIGHT}px)` }}
+      title="Show all of it"
       onClick={onSelect}
     >
       <span className="log-when">
@@ -175,15 +179,19 @@ function Row({ event, index, total, isSelected, onSelect }: { event: Envelope; i
       </span>
       <span className="log-text">
         <span className="visually-hidden">{event.type}: </span>
-        {event.message}
+        <bdi>{event.message}</bdi>
       </span>
+      <Icon name="next" />
     </div>
   )
 }
 
 function Detail({ event, onClose }: { event: Envelope; onClose: () => void }) {
+  const section = useRef<HTMLElement>(null)
+  // On small windows it would open out of sight.
+  useEffect(() => { section.current?.scrollIntoView({ block: 'nearest' }) }, [event.offset])
   return (
-    <section className="log-detail" aria-label={`Event ${event.offset}`}>
+    <section ref={section} className="log-detail" aria-label={`Event ${event.offset}`}>
       <div className="log-detail-head">
         <strong>
           #{event.offset} {event.type}
@@ -192,7 +200,9 @@ function Detail({ event, onClose }: { event: Envelope; onClose: () => void }) {
           <Icon name="cross" />
         </button>
       </div>
-      <p>{event.message}</p>
+      <p className="log-whole" dir="auto">
+        {event.message}
+      </p>
       {event.data !== undefined && (
         <pre tabIndex={0} aria-label="Data of the event">
           {JSON.stringify(event.data, null, 2)}
@@ -206,8 +216,8 @@ function Detail({ event, onClose }: { event: Envelope; onClose: () => void }) {
 function Exports({ sessionId }: { sessionId: string }) {
   if (!useOffer('/api/v1/sessions/{id}/export')) return null
   return (
-    <p className="log-exports">
-      Export all of it: <Export sessionId={sessionId} format="ndjson" /> <Export sessionId={sessionId} format="csv" />
+    <p>
+      Whole log: <Export sessionId={sessionId} format="ndjson" /> <Export sessionId={sessionId} format="csv" />
     </p>
   )
 }

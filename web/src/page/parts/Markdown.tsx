@@ -9,6 +9,8 @@ const parser = new MarkdownIt('default', { html: false, linkify: false })
 
 type Token = ReturnType<typeof parser.parse>[number]
 
+/** Each of these has a direction of its own: a lesson may quote what is written the other way. */
+const BLOCKS = new Set(['p', 'li', 'blockquote', 'th', 'td'])
 const ELEMENTS = new Set(['p', 'ul', 'ol', 'li', 'blockquote', 'strong', 'em', 's', 'table', 'thead', 'tbody', 'tr', 'th', 'td'])
 
 export const Markdown = memo(function Markdown({ text }: { text: string }) {
@@ -51,7 +53,7 @@ function renderAll(tokens: readonly Token[]): ReactNode {
 function element(token: Token, children: ReactNode[], key: number): ReactNode {
   if (token.hidden) return <Fragment key={key}>{children}</Fragment>
   // The page has headings of its own above those of a lesson.
-  if (token.type === 'heading_open') return createElement(`h${Math.min(6, Math.max(3, Number(token.tag.slice(1)) + 1))}`, { key }, ...children)
+  if (token.type === 'heading_open') return createElement(`h${Math.min(6, Math.max(3, Number(token.tag.slice(1)) + 1))}`, { key, dir: 'auto' }, ...children)
   if (token.type === 'link_open') return <SafeLink key={key} href={String(token.attrGet('href') ?? '')}>{children}</SafeLink>
   if (token.tag === 'table') {
     return (
@@ -62,7 +64,7 @@ function element(token: Token, children: ReactNode[], key: number): ReactNode {
   }
   if (!ELEMENTS.has(token.tag)) return <Fragment key={key}>{children}</Fragment>
   const start = token.tag === 'ol' ? Number(token.attrGet('start') ?? 1) : undefined
-  return createElement(token.tag, start === undefined ? { key } : { key, start }, ...children)
+  return createElement(token.tag, { key, ...(start !== undefined && { start }), ...(BLOCKS.has(token.tag) && { dir: 'auto' }) }, ...children)
 }
 
 function task(token: Token, key: number): ReactNode {

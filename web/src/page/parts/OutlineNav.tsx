@@ -42,7 +42,7 @@ export function OutlineNav({ syllabus, selected }: { syllabus: Syllabus; selecte
             <li key={part.number}>
               <p className="outline-part">
                 <span>Part {part.number}</span>
-                {part.title}
+                <bdi>{part.title}</bdi>
               </p>
               <ol>
                 {part.lessons.map((lesson) => (
@@ -50,19 +50,21 @@ export function OutlineNav({ syllabus, selected }: { syllabus: Syllabus; selecte
                     {lesson.content ? (
                       <Link href={paths.lesson(lesson.key)} aria-current={selected === lesson.key ? 'true' : undefined} onClick={close}>
                         <Mark state={lesson.state} />
-                        <span>{lesson.title}</span>
+                        <span dir="auto">{lesson.title}</span>
                       </Link>
                     ) : (
                       <span className="outline-closed">
                         <Mark state={lesson.state} />
                         <span>
-                          {lesson.title} <span className="visually-hidden">({STATE_WORDS[lesson.state]})</span>
+                          <bdi>{lesson.title}</bdi> <span className="visually-hidden">({STATE_WORDS[lesson.state]})</span>
                         </span>
                       </span>
                     )}
                   </li>
                 ))}
-                {part.lessons.length === 0 && <li className="outline-lesson pending outline-closed">Lessons are to come</li>}
+                {part.lessons.length === 0 && (
+                  <li className="outline-lesson pending outline-closed">{syllabus.state === 'growing' ? 'Lessons are to come' : 'No lessons were planned'}</li>
+                )}
               </ol>
             </li>
           ))}

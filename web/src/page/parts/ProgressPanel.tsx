@@ -20,7 +20,7 @@ export function ProgressPanel({ run, syllabus, isGenerating }: { run: Run; sylla
   const done = run.course ? lessons.length : lessonsDone
   const words = wordsFor(run, isGenerating, label)
   return (
-    <div className="progress">
+    <div className="progress" data-over={run.endedAt !== undefined}>
       <ol className="stages">
         {STAGES.map(({ name, label }, index) => (
           <li key={name} className={index < STAGES.findIndex((one) => one.name === stage) || run.course ? 'done' : name === stage ? 'now' : ''} aria-current={name === stage ? 'step' : undefined}>
@@ -52,7 +52,7 @@ export function ProgressPanel({ run, syllabus, isGenerating }: { run: Run; sylla
         )}
       </div>
       <p className="progress-words">
-        <span>{words}</span>
+        <span dir="auto">{words}</span>
         <span className="numbers">
           {total > 0 && (
             <span>
@@ -75,7 +75,7 @@ function wordsFor(run: Run, isGenerating: boolean, label: string): string {
     case 'cancelled':
       return 'Stopped'
     default:
-      return label === '' && isGenerating ? 'Waiting to start' : label
+      return label === '' && isGenerating ? (run.startedAt === undefined ? 'Waiting to start' : 'Under way') : label
   }
 }
 

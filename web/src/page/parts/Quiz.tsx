@@ -1,7 +1,7 @@
 import type { Question } from '../../course/course.ts'
+import type { Answers } from '../answers.ts'
 import { Icon } from './Icon.tsx'
 import { InlineMarkdown } from './Markdown.tsx'
-import type { Answers } from './Reader.tsx'
 
 /** Answer all, then see. */
 export function Quiz({ lesson, questions, answers }: { lesson: string; questions: readonly Question[]; answers: Answers }) {
@@ -16,7 +16,7 @@ export function Quiz({ lesson, questions, answers }: { lesson: string; questions
         <fieldset key={question.question} disabled={isChecked}>
           <legend>
             <span className="question-number">{index + 1}</span>
-            <span>
+            <span dir="auto">
               <InlineMarkdown text={question.question} />
             </span>
           </legend>
@@ -32,7 +32,7 @@ export function Quiz({ lesson, questions, answers }: { lesson: string; questions
                   onChange={() => { answers.give(lesson, index, optionIndex) }}
                 />
                 <span className="option-label">{option.option}</span>
-                <span>
+                <span dir="auto">
                   <InlineMarkdown text={option.text} />
                 </span>
                 {verdict !== '' && (
@@ -45,7 +45,7 @@ export function Quiz({ lesson, questions, answers }: { lesson: string; questions
             )
           })}
           {isChecked && question.explanation !== undefined && (
-            <p className="explanation">
+            <p className="explanation" dir="auto">
               <InlineMarkdown text={question.explanation} />
             </p>
           )}

@@ -1,4 +1,5 @@
 import { useEffect, useRef } from 'react'
+import type { Answers } from '../answers.ts'
 import { courseMarkdown, slug } from '../courseMarkdown.ts'
 import { count } from '../format.ts'
 import { paths } from '../route.ts'
@@ -8,15 +9,6 @@ import { Icon } from './Icon.tsx'
 import { Link } from './Link.tsx'
 import { InlineMarkdown, Markdown } from './Markdown.tsx'
 import { Quiz } from './Quiz.tsx'
-
-/** Answers to quizzes: questions are `lesson/number`, lessons are checked as a whole. */
-export interface Answers {
-  readonly given: ReadonlyMap<string, number>
-  readonly checked: ReadonlySet<string>
-  give(lesson: string, question: number, option: number): void
-  check(lesson: string): void
-  again(lesson: string): void
-}
 
 export function Reader({ syllabus, selected, answers }: { syllabus: Syllabus; selected: string | undefined; answers: Answers }) {
   const article = useRef<HTMLElement>(null)
@@ -44,32 +36,40 @@ export function Reader({ syllabus, selected, answers }: { syllabus: Syllabus; se
   )
 }
 
+const EYEBROWS: Readonly<Record<Syllabus['state'], string>> = {
+  finished: 'Course',
+  unfinished: 'Unfinished course',
+  growing: 'Course in the making',
+}
+
 function Overview({ syllabus }: { syllabus: Syllabus }) {
   const first = lessonsOf(syllabus).find((lesson) => lesson.content)
   return (
     <>
-      <p className="eyebrow">{syllabus.isFinished ? 'Course' : 'Course in the making'}</p>
-      <h2 className="course-title">{syllabus.title}</h2>
-      <p className="lead">
+      <p className="eyebrow">{EYEBROWS[syllabus.state]}</p>
+      <h2 className="course-title" dir="auto">
+        {syllabus.title}
+      </h2>
+      <p className="lead" dir="auto">
         <InlineMarkdown text={syllabus.description} />
       </p>
       <dl className="course-facts">
         {syllabus.targetAudience !== '' && (
           <div>
             <dt>For</dt>
-            <dd>{syllabus.targetAudience}</dd>
+            <dd dir="auto">{syllabus.targetAudience}</dd>
           </div>
         )}
         {syllabus.totalDuration !== '' && (
           <div>
             <dt>Takes</dt>
-            <dd>{syllabus.totalDuration}</dd>
+            <dd dir="auto">{syllabus.totalDuration}</dd>
           </div>
         )}
         {syllabus.prerequisites.length > 0 && (
           <div>
             <dt>You should bring</dt>
-            <dd>{syllabus.prerequisites.join(' · ')}</dd>
+            <dd dir="auto">{syllabus.prerequisites.join(' · ')}</dd>
           </div>
         )}
       </dl>
@@ -79,7 +79,7 @@ function Overview({ syllabus }: { syllabus: Syllabus }) {
             <Icon name="book" />
             Start reading
           </Link>
-          {syllabus.isFinished && (
+          {syllabus.state === 'finished' && (
             <button type="button" className="button" onClick={() => { save(`${slug(syllabus.title)}.md`, 'text/markdown', [courseMarkdown(syllabus)]) }}>
               <Icon name="download" />
               Markdown
@@ -91,12 +91,14 @@ function Overview({ syllabus }: { syllabus: Syllabus }) {
         {syllabus.parts.map((part) => (
           <li key={part.number} className="part-card">
             <p className="eyebrow">Part {part.number}</p>
-            <h3>{part.title}</h3>
-            <p>{part.description}</p>
+            <h3 dir="auto">{part.title}</h3>
+            <p dir="auto">{part.description}</p>
             {part.goals.length > 0 && (
               <ul className="goals" aria-label={`Goals of part ${part.number}`}>
                 {part.goals.map((goal) => (
-                  <li key={goal}>{goal}</li>
+                  <li key={goal} dir="auto">
+                    {goal}
+                  </li>
                 ))}
               </ul>
             )}
@@ -106,9 +108,11 @@ function Overview({ syllabus }: { syllabus: Syllabus }) {
                   <li key={lesson.key} className={lesson.state}>
                     <span className="lesson-number">{lesson.number}</span>
                     {lesson.content ? (
-                      <Link href={paths.lesson(lesson.key)}>{lesson.title}</Link>
+                      <Link href={paths.lesson(lesson.key)} dir="auto">
+                        {lesson.title}
+                      </Link>
                     ) : (
-                      <span>{lesson.title}</span>
+                      <span dir="auto">{lesson.title}</span>
                     )}
                     <span className="lesson-state">{stateWords(lesson)}</span>
                   </li>
@@ -150,9 +154,16 @@ function Lesson({ lesson, syllabus, answers, previous, next }: LessonProps) {
   return (
     <>
       <p className="eyebrow">
-        {part && `Part ${part.number} · ${part.title} · `}Lesson {lesson.number}
+        {part && (
+          <>
+            Part {part.number} · <bdi>{part.title}</bdi> ·{' '}
+          </>
+        )}
+        Lesson {lesson.number}
       </p>
-      <h2 className="course-title">{title}</h2>
+      <h2 className="course-title" dir="auto">
+        {title}
+      </h2>
       <p className="facts">
         {content.estimatedDuration !== '' && (
           <span>
@@ -168,7 +179,7 @@ function Lesson({ lesson, syllabus, answers, previous, next }: LessonProps) {
             {content.learningObjectives.map((objective) => (
               <li key={objective}>
                 <Icon name="check" />
-                <span>
+                <span dir="auto">
                   <InlineMarkdown text={objective} />
                 </span>
               </li>
@@ -182,7 +193,7 @@ function Lesson({ lesson, syllabus, answers, previous, next }: LessonProps) {
           <h3>Key concepts</h3>
           <ul className="concepts">
             {content.keyConcepts.map((concept) => (
-              <li key={concept}>
+              <li key={concept} dir="auto">
                 <InlineMarkdown text={concept} />
               </li>
             ))}
@@ -218,7 +229,7 @@ function Lesson({ lesson, syllabus, answers, previous, next }: LessonProps) {
         {previous?.content ? (
           <Link className="button" href={paths.lesson(previous.key)}>
             <Icon name="previous" />
-            {previous.title}
+            <bdi>{previous.title}</bdi>
           </Link>
         ) : (
           <Link className="button" href={paths.lesson(undefined)}>
@@ -228,7 +239,7 @@ function Lesson({ lesson, syllabus, answers, previous, next }: LessonProps) {
         )}
         {next?.content && (
           <Link className="button" href={paths.lesson(next.key)}>
-            {next.title}
+            <bdi>{next.title}</bdi>
             <Icon name="next" />
           </Link>
         )}

@@ -13,7 +13,9 @@ export function SessionList({ sessions }: { sessions: readonly SessionSummary[] 
       {sessions.map((session) => (
         <li key={session.sessionId}>
           <Link href={paths.session(session.sessionId)} className="session-row">
-            <span className="session-topic">{session.topic}</span>
+            <span className="session-topic" dir="auto">
+              {session.topic}
+            </span>
             <span className="session-meta">
               <time dateTime={session.startedAt} title={momentOf(session.startedAt)}>
                 {ago(session.startedAt, now)}
@@ -21,7 +23,7 @@ export function SessionList({ sessions }: { sessions: readonly SessionSummary[] 
               {session.durationMs !== undefined && <span>{duration(session.durationMs)}</span>}
               <span>{count(session.lastOffset, 'event')}</span>
               {session.provider !== '' && <span className="wide-only">{session.provider}</span>}
-              {session.error !== undefined && session.error !== null && <span className="session-error">{session.error}</span>}
+              {session.error !== undefined && session.error !== null && <bdi className="session-error">{session.error}</bdi>}
             </span>
             <StatusChip status={session.status} />
             <Icon name="next" />

@@ -5,6 +5,7 @@ import { Icon } from '../parts/Icon.tsx'
 import { Link } from '../parts/Link.tsx'
 import { SessionList } from '../parts/SessionList.tsx'
 import { navigate, paths } from '../route.ts'
+import { useIsOffline } from '../useIsOffline.ts'
 import { useTitle } from '../useTitle.ts'
 
 const TOPIC_CHARACTERS_MAX = 500
@@ -23,6 +24,7 @@ export function CreateView({ client, user, generation }: { client: CourseStreamC
   const recent = useRecent(client, user)
   const ids = useId()
   const isBlank = topic.trim() === ''
+  const isOffline = useIsOffline()
 
   const submit = async (event: SubmitEvent<HTMLFormElement>) => {
     event.preventDefault()
@@ -43,6 +45,7 @@ export function CreateView({ client, user, generation }: { client: CourseStreamC
           </label>
           <textarea
             id={`${ids}topic`}
+            dir="auto"
             value={topic}
             maxLength={TOPIC_CHARACTERS_MAX}
             rows={2}
@@ -75,6 +78,13 @@ export function CreateView({ client, user, generation }: { client: CourseStreamC
             )}
           </div>
         </form>
+        {isOffline && (
+          <p role="status" className="notice calm">
+            {generation.isGenerating
+              ? 'You are offline. The course is started as soon as the network is back.'
+              : 'You are offline. What you start now waits for the network.'}
+          </p>
+        )}
         {generation.error && (
           <p role="alert" className="notice bad">
             The course could not be started: {generation.error.message}.

@@ -1,5 +1,6 @@
 import { useMemo, useState } from 'react'
 import { SessionNotFoundError } from '../../client/index.ts'
+import { useAnswers } from '../answers.ts'
 import type { UseCourseGeneration } from '../../react/useCourseGeneration.ts'
 import { ConnectionBadge } from '../parts/ConnectionBadge.tsx'
 import { Elapsed } from '../parts/Elapsed.tsx'
@@ -8,35 +9,27 @@ import { Link } from '../parts/Link.tsx'
 import { LogPanel } from '../parts/LogPanel.tsx'
 import { OutlineNav } from '../parts/OutlineNav.tsx'
 import { ProgressPanel } from '../parts/ProgressPanel.tsx'
-import { type Answers, Reader } from '../parts/Reader.tsx'
+import { Reader } from '../parts/Reader.tsx'
 import { StatusChip } from '../parts/StatusChip.tsx'
 import { count, duration, momentOf } from '../format.ts'
 import { paths } from '../route.ts'
 import { syllabusOf } from '../syllabus.ts'
+import { useIsOffline } from '../useIsOffline.ts'
 import { useTitle } from '../useTitle.ts'
 
 type Pane = 'course' | 'log'
 
 /** One session, running or over: its course as far as it is there, and its log. */
-export function SessionView({ generation, lesson }: { generation: UseCourseGeneration; lesson: string | undefined }) {
+export function SessionView({ sessionId, generation, lesson }: { sessionId: string; generation: UseCourseGeneration; lesson: string | undefined }) {
   const { run, summary, status, connection, error } = generation
   const topic = summary?.topic ?? run.topic
   const syllabus = useMemo(() => syllabusOf(run), [run])
   const [pane, setPane] = useState<Pane>('course')
-  const answers = useAnswers()
+  const answers = useAnswers(sessionId)
+  const isOffline = useIsOffline()
   useTitle(topic === '' ? 'Session' : topic)
 
-  if (error instanceof SessionNotFoundError) {
-    return (
-      <div className="empty">
-        <h1>No such session</h1>
-        <p>It may have been dropped from the history, or the address is not complete.</p>
-        <Link className="button primary" href={paths.history}>
-          To the history
-        </Link>
-      </div>
-    )
-  }
+  if (error instanceof SessionNotFoundError) return <NoSession />
 
   // An expired session has ended in one of three ways; its log knows in which.
   const shown = run.endedAt !== undefined && run.status !== undefined ? run.status : status
@@ -62,7 +55,7 @@ export function SessionView({ generation, lesson }: { generation: UseCourseGener
             {shown && <StatusChip status={shown} />}
             <ConnectionBadge connection={connection} />
           </div>
-          <h1>{topic === '' ? 'Session' : topic}</h1>
+          <Title topic={topic} />
           <p className="facts">
             {summary && <time dateTime={summary.startedAt}>{momentOf(summary.startedAt)}</time>}
             {generation.isGenerating && summary && <Elapsed since={summary.startedAt} />}
@@ -81,7 +74,7 @@ export function SessionView({ generation, lesson }: { generation: UseCourseGener
           {generation.isGenerating ? (
             <button type="button" className="button danger" disabled={generation.isStopping} onClick={() => { void generation.stopGeneration() }}>
               <Icon name="stop" />
-              {generation.isStopping ? 'Stopping' : 'Stop'}
+              {generation.isStopping ? (isOffline ? 'Waiting for the network' : 'Stopping') : 'Stop'}
             </button>
           ) : (
             <Link className="button" href={paths.create}>
@@ -93,7 +86,19 @@ export function SessionView({ generation, lesson }: { generation: UseCourseGener
         <ProgressPanel run={run} syllabus={syllabus} isGenerating={generation.isGenerating} />
         {run.error !== undefined && run.status === 'failed' && (
           <p role="alert" className="notice bad">
-            The run failed: {run.error}
+            The run failed: <bdi>{run.error}</bdi>
+          </p>
+        )}
+        {isOffline && generation.isGenerating && (
+          <p role="status" className="notice calm">
+            {generation.isStopping
+              ? 'You are offline. The run is stopped as soon as the network is back.'
+              : 'You are offline. The run goes on without you, and is shown as soon as the network is back.'}
+          </p>
+        )}
+        {isOffline && !generation.isGenerating && run.endedAt === undefined && (
+          <p role="status" className="notice calm">
+            You are offline. The session is shown as soon as the network is back.
           </p>
         )}
         {error && (
@@ -120,9 +125,27 @@ export function SessionView({ generation, lesson }: { generation: UseCourseGener
           )}
         </section>
         <section className="pane-log" id="pane-log" aria-label="Log">
-          <LogPanel logs={generation.logs} sessionId={generation.sessionId ?? 'session'} onClear={generation.clearLogs} />
+          <LogPanel logs={generation.logs} sessionId={sessionId} onClear={generation.clearLogs} />
         </section>
       </div>
+    </div>
+  )
+}
+
+/** Of a topic this long the first lines are shown. */
+const TOPIC_LONG = 140
+
+function Title({ topic }: { topic: string }) {
+  const [isWhole, setIsWhole] = useState(false)
+  if (topic.length <= TOPIC_LONG) return <h1 dir="auto">{topic === '' ? 'Session' : topic}</h1>
+  return (
+    <div className="long-title">
+      <h1 dir="auto" className={isWhole ? '' : 'clamped'}>
+        {topic}
+      </h1>
+      <button type="button" className="quiet" aria-expanded={isWhole} onClick={() => { setIsWhole(!isWhole) }}>
+        {isWhole ? 'Show less' : 'Show all of it'}
+      </button>
     </div>
   )
 }
@@ -148,21 +171,21 @@ function Waiting({ isOver, isGenerating }: { isOver: boolean; isGenerating: bool
   )
 }
 
-/** What was answered, kept while one goes from lesson to lesson. */
-function useAnswers(): Answers {
-  const [given, setGiven] = useState<ReadonlyMap<string, number>>(new Map())
-  const [checked, setChecked] = useState<ReadonlySet<string>>(new Set())
-  return useMemo(
-    () => ({
-      given,
-      checked,
-      give: (lesson, question, option) => { setGiven((before) => new Map(before).set(`${lesson}/${question}`, option)) },
-      check: (lesson) => { setChecked((before) => new Set(before).add(lesson)) },
-      again: (lesson) => {
-        setChecked((before) => new Set([...before].filter((key) => key !== lesson)))
-        setGiven((before) => new Map([...before].filter(([key]) => !key.startsWith(`${lesson}/`))))
-      },
-    }),
-    [given, checked],
+/** Where an address names no session, or none that is there. */
+export function NoSession() {
+  useTitle('No such session')
+  return (
+    <div className="empty">
+      <h1>No such session</h1>
+      <p>It may have been dropped from the history, or the address is not complete.</p>
+      <div className="choices">
+        <Link className="button primary" href={paths.history}>
+          To the history
+        </Link>
+        <Link className="button" href={paths.create}>
+          Create a course
+        </Link>
+      </div>
+    </div>
   )
 }
