@@ -16,7 +16,7 @@ use poem_openapi::OperationId;
 use serde_json::{Map, Value, map::Entry as Place};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
-use uuid::{NoContext, Timestamp, Uuid};
+use uuid::Uuid;
 
 use super::client_address::TrustedProxies;
 use crate::{
@@ -170,7 +170,7 @@ impl Asked {
     fn access(self, operation: &str, status: StatusCode) -> Access {
         let (session_id, parameters) = parameters(&self.uri);
         Access {
-            access_id: id_at(self.at),
+            access_id: Access::id_at(self.at),
             at: self.at,
             principal: self.principal,
             address: self.address,
@@ -180,12 +180,6 @@ impl Asked {
             status: status.as_u16(),
         }
     }
-}
-
-/// A UUIDv7 of the moment.
-fn id_at(at: DateTime<Utc>) -> Uuid {
-    let seconds = u64::try_from(at.timestamp()).unwrap_or(0);
-    Uuid::new_v7(Timestamp::from_unix(NoContext, seconds, at.timestamp_subsec_nanos()))
 }
 
 /// The session that a path names, and all other parameters: `id` for whatever else it names, and the query. What is given more
