@@ -13,7 +13,10 @@ pub mod sse;
 mod upgrade;
 pub mod websocket;
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    sync::Arc,
+};
 
 use poem::Request;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -33,7 +36,7 @@ pub use pump::{Delivery, Outgoing, Pump, Turn};
 pub struct Push {
     pub feed: Feed,
     /// For the access trail.
-    pub store: Store,
+    pub store: Arc<Store>,
     pub auth: Auth,
     pub limits: Limits,
     /// Takes note of who joins what.

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, pin::Pin, sync::Arc, time::Duration};
 
 use chrono::{SubsecRound, Utc};
-use futures_util::{Stream, StreamExt, stream};
+use futures_util::{FutureExt, Stream, StreamExt, future::BoxFuture, stream};
 use serde_json::Map;
 use tokio_stream::StreamMap;
 
@@ -57,9 +57,11 @@ pub enum Turn {
 }
 
 /// Merges the joined sessions of one connection.
+///
+/// What is done once in a while is boxed: every idle connection would hold room for it otherwise.
 pub struct Pump {
     feed: Feed,
-    store: Store,
+    store: Arc<Store>,
     access: Access,
     joins: JoinNotes,
     transport: Transport,
@@ -69,7 +71,7 @@ pub struct Pump {
 
 impl Pump {
     #[must_use]
-    pub fn new(feed: Feed, store: Store, access: Access, joins: JoinNotes, transport: Transport) -> Self {
+    pub fn new(feed: Feed, store: Arc<Store>, access: Access, joins: JoinNotes, transport: Transport) -> Self {
         Self { feed, store, access, joins, transport, joined: HashMap::new(), chunks: StreamMap::new() }
     }
 
@@ -78,8 +80,8 @@ impl Pump {
     /// # Errors
     ///
     /// The `session_error` to send.
-    pub async fn authenticate(&mut self, token: &str) -> Result<ServerEvent, ServerEvent> {
-        self.access.authenticate(token).await
+    pub fn authenticate<'a>(&'a mut self, token: &'a str) -> BoxFuture<'a, Result<ServerEvent, ServerEvent>> {
+        self.access.authenticate(token).boxed()
     }
 
     /// Joins a session and returns the `session_status` to send before anything else of it. Joining again changes
@@ -88,7 +90,11 @@ impl Pump {
     /// # Errors
     ///
     /// The `session_error` to send. An earlier join of the session stands.
-    pub async fn join(&mut self, join: Join) -> Result<ServerEvent, ServerEvent> {
+    pub fn join(&mut self, join: Join) -> BoxFuture<'_, Result<ServerEvent, ServerEvent>> {
+        self.let_in(join).boxed()
+    }
+
+    async fn let_in(&mut self, join: Join) -> Result<ServerEvent, ServerEvent> {
         let Join { session_id, last_seen } = join;
         self.access.slow_down().await;
         self.access.check(session_id)?;

@@ -8,8 +8,8 @@ use crate::store::{Store, StoreError};
 const KEPT: Duration = Duration::from_secs(7 * 24 * 3_600);
 
 impl Store {
-    /// Deletes what lanes committed last where that was long ago, and says how many. A lane that is there and idle writes its
-    /// row anew.
+    /// Deletes what lanes committed last where that was long ago, and says how many. A lane that was idle for so long makes sure of
+    /// its row before it writes.
     ///
     /// # Errors
     ///

@@ -32,7 +32,8 @@ export interface paths {
         /**
          * Who read what, newest first
          * @description Every read of the history through this API: of the list of sessions, of a session, its events, its export, its seal, of
-         *     courses, of whether anything was changed, and of this trail. A read is in the trail before it is answered.
+         *     courses, of whether anything was changed, and of this trail; and every session that a key follows over a stream. A read is in
+         *     the trail before it is answered. A parameter that was given more than once is a list of all its values.
          */
         get: operations["listAccesses"];
         put?: never;
@@ -501,9 +502,9 @@ export interface components {
              * @description When it was asked for.
              */
             at: string;
-            /** @description The operation's id in this document. */
+            /** @description The operation's id in this document; `join_session` where a session was followed by a key, on whatever transport. */
             operation: string;
-            /** @description The other parameters, as they were given. */
+            /** @description The other parameters, as they were given: texts, or lists of texts. */
             parameters: unknown;
             /** @description Who asked; absent while the server runs open. */
             principal?: string;
@@ -2112,7 +2113,7 @@ export interface operations {
                 cursor?: string;
                 /** @description At most so many. */
                 limit?: number;
-                /** @description Only reads by this operation: its id in this document. */
+                /** @description Only reads by this operation: its id in this document, or `join_session`. */
                 operation?: string;
                 /** @description Only reads by this principal. */
                 principal?: string;
@@ -2889,7 +2890,7 @@ export interface operations {
                 started_before?: string;
                 /** @description Only those with one of these statuses; several are separated by commas as well. */
                 status?: components["schemas"]["SessionStatus"][];
-                /** @description Only those whose topic contains this text, in whatever case. */
+                /** @description Only those whose topic contains this text, in whatever case; texts of fewer than three letters are found slowly. */
                 topic?: string;
                 /** @description Only this user's. */
                 user_id?: string;
