@@ -102,6 +102,7 @@ pub async fn serve(args: ServeArgs) -> anyhow::Result<()> {
     let (joins, join_writer) = JoinNotes::new();
     let push = Push {
         feed: feed.clone(),
+        store: Arc::new(store.clone()),
         joins,
         auth: auth.clone(),
         limits: limits.clone(),
@@ -338,6 +339,7 @@ pub fn openapi_document() -> String {
     let generation = Generation::new(store.clone(), appender.clone(), Uuid::nil(), 0);
     let push = Push {
         feed: feed.clone(),
+        store: Arc::new(store.clone()),
         auth: Auth::open(),
         limits: Limits::none(),
         joins: JoinNotes::new().0,

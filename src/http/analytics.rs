@@ -1,8 +1,8 @@
 //! What happened in a span of time, for the page and for whoever draws it.
 
-use std::time::Duration;
+use std::{ops::RangeInclusive, time::Duration};
 
-use chrono::{DateTime, DurationRound, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, DurationRound, TimeDelta, Utc};
 use poem_openapi::{
     Object, OpenApi,
     param::Query,
@@ -38,6 +38,8 @@ const WIDTHS: [Duration; 6] = [
     Duration::from_secs(24 * 3_600),
 ];
 const BUCKETS_WANTED: u64 = 100;
+/// What RFC 3339 can write, and so what can be asked for and answered.
+const YEARS: RangeInclusive<i32> = 1..=9_999;
 
 pub(super) struct AnalyticsApi {
     pub(super) http: Http,
@@ -204,6 +206,11 @@ fn read_span(
         Some(from) => whole(from),
         None => to.checked_sub_signed(SPAN_DEFAULT).ok_or("to: is too early")?,
     };
+    for (name, moment) in [("from", from), ("to", to)] {
+        if !YEARS.contains(&moment.year()) {
+            return Err(format!("{name}: must be in the years from {} to {}", YEARS.start(), YEARS.end()));
+        }
+    }
     let length = (to - from).to_std().ok().filter(|length| !length.is_zero()).ok_or("from: must be before to")?;
     let buckets = |width: Duration| length.as_millis().div_ceil(width.as_millis().max(1));
     let bucket = match bucket {
@@ -303,6 +310,14 @@ mod tests {
         );
         for to in ["2026-01-01T00:00:00Z", "2025-12-31T00:00:00Z"] {
             assert_eq!(read("2026-01-01T00:00:00Z", to, None).unwrap_err(), "from: must be before to");
+        }
+        for (from, to, name) in [
+            ("-5000-01-01T00:00:00Z", "2026-01-01T00:00:00Z", "from"),
+            ("0000-12-31T23:59:59Z", "2026-01-01T00:00:00Z", "from"),
+            ("2026-01-01T00:00:00Z", "+10000-01-01T00:00:00Z", "to"),
+        ] {
+            let rule = format!("{name}: must be in the years from 1 to 9999");
+            assert_eq!(read(from, to, Some("99999d")).unwrap_err(), rule);
         }
         let age = read("0001-01-01T00:00:00Z", "9999-01-01T00:00:00Z", None).unwrap_err();
         assert!(age.starts_with("bucket: "), "{age}");

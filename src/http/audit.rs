@@ -43,11 +43,11 @@ struct AccessEntry {
     principal: Option<String>,
     /// Where the request came from.
     address: Option<String>,
-    /// The operation's id in this document.
+    /// The operation's id in this document; `join_session` where a session was followed by a key, on whatever transport.
     operation: String,
     /// The session that was asked for, where it was one.
     session_id: Option<Uuid>,
-    /// The other parameters, as they were given.
+    /// The other parameters, as they were given: texts, or lists of texts.
     parameters: Any<Map<String, Value>>,
     /// The status of the answer.
     status: u16,
@@ -79,7 +79,8 @@ impl AuditApi {
     /// Who read what, newest first
     ///
     /// Every read of the history through this API: of the list of sessions, of a session, its events, its export, its seal, of
-    /// courses, of whether anything was changed, and of this trail. A read is in the trail before it is answered.
+    /// courses, of whether anything was changed, and of this trail; and every session that a key follows over a stream. A read is in
+    /// the trail before it is answered. A parameter that was given more than once is a list of all its values.
     #[oai(path = "/access", method = "get", operation_id = "listAccesses")]
     #[allow(clippy::too_many_arguments)]
     async fn access(
@@ -93,7 +94,7 @@ impl AuditApi {
         /// Only reads from this address.
         #[oai(example = "example::address")]
         address: Query<Option<IpAddr>>,
-        /// Only reads by this operation: its id in this document.
+        /// Only reads by this operation: its id in this document, or `join_session`.
         #[oai(example = "example_operation")]
         operation: Query<Option<TextParam>>,
         /// Only reads at this moment or later.

@@ -12,7 +12,7 @@ use crate::{
     auth::policy::Action,
     feed::Wakeups,
     refused,
-    store::{ChainHead, SealBacklog, StoreError},
+    store::StoreError,
     wire::{Identity, Tag},
 };
 
@@ -117,23 +117,29 @@ impl HealthApi {
         let (size, idle) = self.http.store.pool_use();
         metrics::gauge!("coursestream_database_connections").set(f64::from(size));
         metrics::gauge!("coursestream_database_connections_idle").set(idle as f64);
-        // A database that is away leaves the last length standing.
-        if let Ok(Ok(queued)) = tokio::time::timeout(CHECK_TIMEOUT, self.http.generation.queue_length()).await {
+        // A database that is away leaves the last figures standing.
+        let store = &self.http.store;
+        let (queued, backlog, head) = tokio::join!(
+            in_time(self.http.generation.queue_length()),
+            in_time(store.seal_backlog()),
+            in_time(store.chain_head()),
+        );
+        if let Some(queued) = queued {
             metrics::gauge!("coursestream_runs_queued").set(queued as f64);
         }
-        if let Ok(Ok((backlog, head))) = tokio::time::timeout(CHECK_TIMEOUT, self.seals()).await {
+        if let Some(backlog) = backlog {
             metrics::gauge!("coursestream_sessions_unsealed").set(backlog.sessions as f64);
             metrics::gauge!("coursestream_oldest_unsealed_seconds")
                 .set(backlog.oldest.unwrap_or_default().as_secs_f64());
+        }
+        if let Some(head) = head {
             metrics::gauge!("coursestream_seal_position").set(head.position as f64);
         }
         Ok(MetricsAnswer::Metrics(PlainText((self.http.metrics)())))
     }
 }
 
-impl HealthApi {
-    async fn seals(&self) -> Result<(SealBacklog, ChainHead), StoreError> {
-        let store = &self.http.store;
-        Ok((store.seal_backlog().await?, store.chain_head().await?))
-    }
+/// What the database says; `None` where it does not, or not soon.
+async fn in_time<T>(answer: impl Future<Output = Result<T, StoreError>>) -> Option<T> {
+    tokio::time::timeout(CHECK_TIMEOUT, answer).await.ok()?.ok()
 }

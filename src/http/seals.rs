@@ -51,6 +51,12 @@ struct Seal {
     /// Of the leaves, by which a check tells where a log was changed: for each offset the first 16 bytes of the SHA-256 of the
     /// event's NDJSON line from its `"type"` on.
     leaves_sha256: Option<Hash>,
+    /// Of dropped history: the lowest id of a session that it can have had.
+    lower_bound: Option<Uuid>,
+    /// Of dropped history: the lowest id behind it.
+    upper_bound: Option<Uuid>,
+    /// Of dropped history: how many sealed sessions it had.
+    sessions: Option<u64>,
     /// `sha256` of the link before; zeros for the first.
     previous_sha256: Hash,
     /// When the seal was made.
@@ -58,6 +64,15 @@ struct Seal {
     sealed_at: DateTime<Utc>,
     /// Of the seal itself.
     sha256: Hash,
+}
+
+/// Some links of the chain, in its order.
+#[derive(Object)]
+#[oai(example, rename_all = "camelCase", skip_serializing_if_is_none)]
+struct SealsPage {
+    items: Vec<Seal>,
+    /// Give it as `after` to go on; absent at the end.
+    next_after: Option<u64>,
 }
 
 /// The end of the chain. Whoever keeps it can ask later, with `head`, whether the chain still has it.
@@ -191,6 +206,8 @@ example!(Seal {
     "sha256": SEAL,
 });
 
+example!(SealsPage { "items": [Seal::example().to_json()], "nextAfter": 1_204 });
+
 example!(Head { "position": 1_204, "sha256": SEAL });
 
 example!(Finding {
@@ -224,6 +241,32 @@ example!(Verification {
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tag::Audit")]
 impl SealsApi {
+    /// The chain of seals
+    ///
+    /// From its beginning on, links behind `after`: what is sealed while somebody turns the pages stands at the end. Each link's
+    /// `previousSha256` is the `sha256` of the one before it. The seals of history that was dropped at the end of its retention stay,
+    /// and a link of the kind `retention` tells of it.
+    #[oai(path = "/seals", method = "get", operation_id = "listSeals")]
+    async fn seals(
+        &self,
+        identity: Identity,
+        /// `nextAfter` of the page before: a position in the chain.
+        #[oai(default, validator(minimum(value = "0"), maximum(value = "9007199254740991")))]
+        after: Query<u64>,
+        /// At most so many seals.
+        #[oai(default = "limit_default", validator(minimum(value = "1"), maximum(value = "1000")))]
+        limit: Query<u64>,
+    ) -> Result<Reply<SealsPage>, refused![BadRequest]> {
+        identity.may_at_all(Action::CheckSeals)?;
+        let limit = usize::try_from(limit.0).unwrap_or(1);
+        let mut found = self.http.store.list_seals(after.0, limit + 1).await.map_err(errors::store)?;
+        let has_more = found.len() > limit;
+        found.truncate(limit);
+        let next_after = found.last().map(|(seal, _)| seal.position).filter(|_| has_more);
+        let items = found.iter().map(|(seal, sha256)| Seal::new(seal, *sha256)).collect();
+        Ok(Reply::new(&SealsPage { items, next_after }))
+    }
+
     /// A session's seal
     ///
     /// Ended sessions get their seals within seconds. A seal outlives its session's history.
@@ -293,6 +336,10 @@ impl SealsApi {
         identity.may_at_all(Action::CheckSeals)?;
         let kept = head.0.map(|KeptHash(sum)| sum);
         let when = SealedWhen { from: from.0, to: to.0 };
+        // Of nothing that was checked it would be said that it is intact.
+        if matches!((when.from, when.to), (Some(from), Some(to)) if from >= to) {
+            return Err(Problem::new(ErrorCode::BadRequest, "from: must be before to").into());
+        }
         let limit = usize::try_from(limit.0).unwrap_or(1);
         Ok(Reply::new(&self.page(after.0, when, limit, kept).await.map_err(errors::store)?))
     }
@@ -349,24 +396,34 @@ fn limit_default() -> u64 {
 
 impl Seal {
     fn new(seal: &seal::Seal, sha256: Sum) -> Self {
-        let (mut session, mut offset, mut sums) = (None, None, [None, None, None]);
-        if let Sealed::Session { session_id, last_offset, log_sha256, export_sha256, leaves_sha256 } = seal.what {
-            (session, offset) = (Some(session_id.as_uuid()), Some(last_offset.get()));
-            sums = [log_sha256, export_sha256, leaves_sha256].map(|sum| Some(Hash(sum)));
-        }
-        let [log_sha256, export_sha256, leaves_sha256] = sums;
-        Self {
+        let mut link = Self {
             position: seal.position,
-            kind: SealKind::Session,
-            session_id: session,
-            last_offset: offset,
-            log_sha256,
-            export_sha256,
-            leaves_sha256,
+            kind: SealKind::from(&seal.what),
+            session_id: None,
+            last_offset: None,
+            log_sha256: None,
+            export_sha256: None,
+            leaves_sha256: None,
+            lower_bound: None,
+            upper_bound: None,
+            sessions: None,
             previous_sha256: Hash(seal.previous_sha256),
             sealed_at: seal.sealed_at,
             sha256: Hash(sha256),
+        };
+        match seal.what {
+            Sealed::Session { session_id, last_offset, log_sha256, export_sha256, leaves_sha256 } => {
+                link.session_id = Some(session_id.as_uuid());
+                link.last_offset = Some(last_offset.get());
+                [link.log_sha256, link.export_sha256, link.leaves_sha256] =
+                    [log_sha256, export_sha256, leaves_sha256].map(|sum| Some(Hash(sum)));
+            }
+            Sealed::Retention { lower_bound, upper_bound, sessions } => {
+                [link.lower_bound, link.upper_bound] = [lower_bound, upper_bound].map(Some);
+                link.sessions = Some(sessions);
+            }
         }
+        link
     }
 }
 

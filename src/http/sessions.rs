@@ -170,7 +170,7 @@ impl SessionsApi {
         /// Only this user's.
         #[oai(example = "example::user")]
         user_id: Query<Option<Uuid>>,
-        /// Only those whose topic contains this text, in whatever case.
+        /// Only those whose topic contains this text, in whatever case; texts of fewer than three letters are found slowly.
         topic: Query<Option<TextParam>>,
         /// Only those started at this moment or later.
         #[oai(example = "example::moment")]

@@ -13,10 +13,10 @@ use poem::{
     http::{StatusCode, Uri},
 };
 use poem_openapi::OperationId;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, map::Entry as Place};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
-use uuid::{NoContext, Timestamp, Uuid};
+use uuid::Uuid;
 
 use super::client_address::TrustedProxies;
 use crate::{
@@ -25,11 +25,12 @@ use crate::{
 };
 
 /// The operations that are recorded, by their ids in the document. One more is one more line.
-pub(super) const RECORDED: [&str; 10] = [
+pub(super) const RECORDED: [&str; 11] = [
     "listSessions",
     "getSession",
     "getSessionEvents",
     "exportSession",
+    "listSeals",
     "getSeal",
     "verifySession",
     "verifyHistory",
@@ -169,7 +170,7 @@ impl Asked {
     fn access(self, operation: &str, status: StatusCode) -> Access {
         let (session_id, parameters) = parameters(&self.uri);
         Access {
-            access_id: id_at(self.at),
+            access_id: Access::id_at(self.at),
             at: self.at,
             principal: self.principal,
             address: self.address,
@@ -181,13 +182,8 @@ impl Asked {
     }
 }
 
-/// A UUIDv7 of the moment.
-fn id_at(at: DateTime<Utc>) -> Uuid {
-    let seconds = u64::try_from(at.timestamp()).unwrap_or(0);
-    Uuid::new_v7(Timestamp::from_unix(NoContext, seconds, at.timestamp_subsec_nanos()))
-}
-
-/// The session that a path names, and all other parameters: `id` for whatever else it names, and the query.
+/// The session that a path names, and all other parameters: `id` for whatever else it names, and the query. What is given more
+/// than once is kept in full, since which of the values counts is the operation's affair.
 fn parameters(uri: &Uri) -> (Option<Uuid>, Map<String, Value>) {
     let mut parameters = Map::new();
     let mut session_id = None;
@@ -195,25 +191,34 @@ fn parameters(uri: &Uri) -> (Option<Uuid>, Map<String, Value>) {
     if let (Some(resource), Some(id)) = (segments.next(), segments.next()) {
         session_id = Uuid::try_parse(id).ok().filter(|_| resource == "sessions");
         if session_id.is_none() && resource != "audit" {
-            parameters.insert("id".to_owned(), kept(id));
+            add(&mut parameters, "id", id);
         }
     }
     for (name, value) in form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()) {
-        if name == "ticket" {
-            // A credential, if one that is soon worth nothing.
-            continue;
+        // A credential, if one that is soon worth nothing.
+        if name != "ticket" {
+            add(&mut parameters, &name, &value);
         }
-        parameters.insert(
-            name.chars().take(PARAMETER_CHARACTERS_MAX).collect::<String>().replace('\0', "\u{fffd}"),
-            kept(&value),
-        );
     }
     (session_id, parameters)
 }
 
-/// The beginning of a value. Postgres' JSON has no NUL.
-fn kept(value: &str) -> Value {
-    value.chars().take(PARAMETER_CHARACTERS_MAX).collect::<String>().replace('\0', "\u{fffd}").into()
+/// A second value makes a list of them, in the order of the request.
+fn add(parameters: &mut Map<String, Value>, name: &str, value: &str) {
+    match parameters.entry(kept(name)) {
+        Place::Vacant(place) => {
+            place.insert(kept(value).into());
+        }
+        Place::Occupied(mut place) => match place.get_mut() {
+            Value::Array(values) => values.push(kept(value).into()),
+            first => *first = Value::Array(vec![first.take(), kept(value).into()]),
+        },
+    }
+}
+
+/// The beginning of a name or a value. Postgres' JSON has no NUL.
+fn kept(text: &str) -> String {
+    text.chars().take(PARAMETER_CHARACTERS_MAX).collect::<String>().replace('\0', "\u{fffd}")
 }
 
 #[cfg(test)]
@@ -238,6 +243,14 @@ mod tests {
         assert_eq!(read(&format!("/api/v1/courses/{session}")), (None, json!({"id": session})));
         assert_eq!(read("/api/v1/sessions/x"), (None, json!({"id": "x"})));
         assert_eq!(read(&format!("/api/v1/sessions/{session}/export")), (Some(session.to_owned()), json!({})));
+        assert_eq!(
+            read(&format!("/api/v1/courses/{session}?id=other&id=third")),
+            (None, json!({"id": [session, "other", "third"]}))
+        );
+        assert_eq!(
+            read("/api/v1/sessions?user_id=read&limit=1&user_id=pretended"),
+            (None, json!({"user_id": ["read", "pretended"], "limit": "1"}))
+        );
         assert_eq!(read("/api/v1/verify?after=2"), (None, json!({"after": "2"})));
         assert_eq!(read("/api/v1/audit/access?limit=2"), (None, json!({"limit": "2"})));
     }

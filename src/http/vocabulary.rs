@@ -11,7 +11,7 @@ use poem_openapi::{
 use crate::{
     event::EventType,
     projection::Status,
-    seal::{Change, Difference, Tampering},
+    seal::{Change, Difference, Sealed, Tampering},
     wire::ExportForm,
 };
 
@@ -50,11 +50,21 @@ pub(super) enum ExportFormat {
     Csv,
 }
 
-/// What a link of the chain of seals seals.
+/// What a link of the chain of seals tells of: the log of an ended session, or history that was dropped at the end of its retention.
 #[derive(Clone, Copy, Debug, Enum)]
 #[oai(rename_all = "snake_case")]
 pub(super) enum SealKind {
     Session,
+    Retention,
+}
+
+impl From<&Sealed> for SealKind {
+    fn from(what: &Sealed) -> Self {
+        match what {
+            Sealed::Session { .. } => Self::Session,
+            Sealed::Retention { .. } => Self::Retention,
+        }
+    }
 }
 
 /// What was done to something that was sealed. `log_altered`: where is not known. `head_unknown`: the chain does not have the

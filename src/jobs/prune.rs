@@ -23,6 +23,9 @@ pub(super) async fn run(store: Store, options: JobOptions, due: Arc<Notify>, sto
             Ok(deleted) => tracing::info!(deleted, "the retention of these entries of the access trail is over"),
             Err(error) => tracing::warn!(%error, "the access trail was not pruned; the next pass tries again"),
         }
+        if let Err(error) = store.prune_receipts().await {
+            tracing::warn!(%error, "receipts of append lanes were not pruned; the next pass tries again");
+        }
     }
 }
 

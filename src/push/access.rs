@@ -146,6 +146,15 @@ impl Access {
         self.limits.joined_by(principal).map_err(|busy| too_many(Some(session_id), busy))
     }
 
+    /// Whom the access trail has to name, and his address: whoever follows sessions by his office and not because they are his.
+    #[must_use]
+    pub fn reader_of_others(&self) -> Option<(String, IpAddr)> {
+        match self.principal() {
+            Ok(principal @ Principal::Key(..)) => Some((principal.to_string(), self.address)),
+            Ok(Principal::Open | Principal::User(_) | Principal::Writer(_)) | Err(_) => None,
+        }
+    }
+
     /// Makes a client that asks for much wait, and with it whatever it sends next.
     pub async fn slow_down(&self) {
         let mut busy = self.limits.request_from(self.address).err();

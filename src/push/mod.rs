@@ -13,7 +13,10 @@ pub mod sse;
 mod upgrade;
 pub mod websocket;
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    sync::Arc,
+};
 
 use poem::Request;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -22,7 +25,7 @@ use crate::{
     auth::{Asked, Auth, Caller},
     feed::Feed,
     limits::{Busy, Limits},
-    store::{JoinNotes, Transport},
+    store::{JoinNotes, Store, Transport},
 };
 
 pub use access::{Access, Change};
@@ -32,6 +35,8 @@ pub use pump::{Delivery, Outgoing, Pump, Turn};
 #[derive(Clone)]
 pub struct Push {
     pub feed: Feed,
+    /// For the access trail.
+    pub store: Arc<Store>,
     pub auth: Auth,
     pub limits: Limits,
     /// Takes note of who joins what.
@@ -50,7 +55,7 @@ impl Push {
     /// [`Busy`] where its caller has too many connections.
     fn pump(&self, caller: &Caller, transport: Transport) -> Result<Pump, Busy> {
         let access = Access::new(self.auth.clone(), self.limits.clone(), caller)?;
-        Ok(Pump::new(self.feed.clone(), access, self.joins.clone(), transport))
+        Ok(Pump::new(self.feed.clone(), self.store.clone(), access, self.joins.clone(), transport))
     }
 }
 

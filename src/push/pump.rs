@@ -2,7 +2,9 @@
 
 use std::{collections::HashMap, pin::Pin, sync::Arc, time::Duration};
 
+use chrono::{SubsecRound, Utc};
 use futures_util::{FutureExt, Stream, StreamExt, future::BoxFuture, stream};
+use serde_json::Map;
 use tokio_stream::StreamMap;
 
 use super::{Access, Change};
@@ -11,7 +13,7 @@ use crate::{
     feed::{Chunk, Feed, JoinError, Subscription},
     limits::Held,
     projection::Status,
-    store::{JoinNotes, SessionHead, SessionJoin, StoreError, Transport},
+    store::{self, JoinNotes, SessionHead, SessionJoin, Store, StoreError, Transport},
     wire::{ErrorCode, Frame, Join, ServerEvent},
 };
 
@@ -59,6 +61,7 @@ pub enum Turn {
 /// What is done once in a while is boxed: every idle connection would hold room for it otherwise.
 pub struct Pump {
     feed: Feed,
+    store: Arc<Store>,
     access: Access,
     joins: JoinNotes,
     transport: Transport,
@@ -68,8 +71,8 @@ pub struct Pump {
 
 impl Pump {
     #[must_use]
-    pub fn new(feed: Feed, access: Access, joins: JoinNotes, transport: Transport) -> Self {
-        Self { feed, access, joins, transport, joined: HashMap::new(), chunks: StreamMap::new() }
+    pub fn new(feed: Feed, store: Arc<Store>, access: Access, joins: JoinNotes, transport: Transport) -> Self {
+        Self { feed, store, access, joins, transport, joined: HashMap::new(), chunks: StreamMap::new() }
     }
 
     /// Takes a token from the client, and returns what to send.
@@ -110,17 +113,44 @@ impl Pump {
         let held = if is_joined { Held::default() } else { self.access.may_follow(&self.feed, session_id).await? };
         let (head, subscription) =
             self.feed.join(session_id, last_seen).await.map_err(|refusal| refused(session_id, &refusal))?;
+        self.record(&join).await?;
         self.joins.note(SessionJoin {
             session_id,
             transport: self.transport,
             last_seen: last_seen.unwrap_or(Offset::ZERO),
             last_offset: head.last_offset,
-            at: chrono::Utc::now(),
+            at: Utc::now(),
         });
         let joined = self.joined.entry(session_id).or_insert(Joined { told: head.status(), _held: held });
         joined.told = head.status();
         self.chunks.insert(session_id, chunks(subscription));
         Ok(status(&head))
+    }
+
+    /// What is read by office is in the access trail before any of it is sent.
+    async fn record(&mut self, join: &Join) -> Result<(), ServerEvent> {
+        let Some((principal, address)) = self.access.reader_of_others() else { return Ok(()) };
+        let at = Utc::now().trunc_subsecs(3);
+        let mut parameters = Map::new();
+        parameters.insert("transport".to_owned(), self.transport.as_str().into());
+        if let Some(last_seen) = join.last_seen {
+            parameters.insert("lastSeenOffset".to_owned(), last_seen.to_string().into());
+        }
+        let entry = store::Access {
+            access_id: store::Access::id_at(at),
+            at,
+            principal: Some(principal),
+            address: Some(address),
+            operation: "join_session".to_owned(),
+            session_id: Some(join.session_id.as_uuid()),
+            parameters,
+            status: 200,
+        };
+        self.store.insert_accesses(&[entry]).await.map_err(|cause| {
+            tracing::warn!(session.id = %join.session_id, error = %cause, "a join could not be recorded, so it is refused");
+            let message = "the access could not be recorded, so there is no answer";
+            error(join.session_id, ErrorCode::Internal, message.to_owned())
+        })
     }
 
     /// Whether the session is joined.

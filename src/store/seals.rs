@@ -78,6 +78,7 @@ impl Store {
         if !lock_chain(&mut transaction).await? {
             return Ok(SealPass { is_elsewhere: true, ..SealPass::default() });
         }
+        mark_sealed(&mut transaction).await?;
         let due = find_due(&mut transaction, unreadable).await?;
         let is_last = due.len() < usize::try_from(PASS_SESSIONS_MAX).unwrap_or(usize::MAX);
         let taken = digests::take_batch(&due, |due| due.last_offset);
@@ -157,6 +158,25 @@ impl Store {
         row.map(TryInto::try_into).transpose()
     }
 
+    /// Links behind the position `after`, with their own hashes, in the order of the chain.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be asked, or what it has is no seal.
+    pub async fn list_seals(&self, after: u64, limit: usize) -> Result<Vec<(Seal, Sum)>, StoreError> {
+        let rows = sqlx::query_as!(
+            SealRow,
+            "select position, previous_sha256, sha256, sealed_at, session_id, last_offset, log_sha256, export_sha256,
+                leaves_sha256, lower_bound, upper_bound, sessions
+            from coursestream.seals where position > $1 order by position limit $2",
+            bigint(after),
+            i64::try_from(limit).unwrap_or(i64::MAX)
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        rows.into_iter().map(TryInto::try_into).collect()
+    }
+
     /// # Errors
     ///
     /// When the database cannot be asked.
@@ -223,6 +243,25 @@ async fn lock_chain(connection: &mut PgConnection) -> Result<bool, StoreError> {
         Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("55P03") => Ok(false),
         Err(error) => Err(error.into()),
     }
+}
+
+/// A session whose row has lost its mark, by whatever hand, would be due for ever, and keep all others from their seals.
+async fn mark_sealed(connection: &mut PgConnection) -> Result<(), StoreError> {
+    let marked = sqlx::query_scalar!(
+        "update coursestream.sessions s set sealed_at = c.sealed_at
+        from (
+            select session_id from coursestream.sessions
+            where ended_at is not null and sealed_at is null order by ended_at limit $1
+        ) as due join coursestream.seals c using (session_id)
+        where s.session_id = due.session_id returning s.session_id",
+        PASS_SESSIONS_MAX
+    )
+    .fetch_all(connection)
+    .await?;
+    for session_id in marked {
+        tracing::error!(session.id = %session_id, "a session has its seal, but its row did not say so; now it does");
+    }
+    Ok(())
 }
 
 async fn find_due(connection: &mut PgConnection, unreadable: &Unreadable) -> Result<Vec<Due>, StoreError> {

@@ -166,17 +166,12 @@ impl TryFrom<SummaryRow> for SessionSummary {
     type Error = StoreError;
 
     fn try_from(row: SummaryRow) -> Result<Self, StoreError> {
+        let SummaryRow { session_id, user_id, status, last_offset, is_expired, .. } = row;
         Ok(Self {
-            head: SessionHead {
-                session_id: SessionId::from_uuid(row.session_id),
-                user_id: row.user_id,
-                phase: parse_phase(&row.status)?,
-                is_expired: row.is_expired,
-                last_offset: Offset::from_i64(row.last_offset),
-            },
+            head: HeadRow { session_id, user_id, status, last_offset, is_expired }.try_into()?,
             topic: row.topic,
             search_web: row.search_web,
-            user_id: row.user_id,
+            user_id,
             created_at: row.created_at,
             ended_at: row.ended_at,
             counts: Counts {

@@ -5,7 +5,7 @@ use std::{net::IpAddr, time::Duration};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value};
 use sqlx::{Connection, types::Json};
-use uuid::Uuid;
+use uuid::{NoContext, Timestamp, Uuid};
 
 use super::{
     Store, StoreError,
@@ -20,12 +20,21 @@ pub struct Access {
     pub at: DateTime<Utc>,
     pub principal: Option<String>,
     pub address: Option<IpAddr>,
-    /// The operation's id in the OpenAPI document.
+    /// The operation's id in the OpenAPI document, or the name of the real-time event.
     pub operation: String,
     pub session_id: Option<Uuid>,
     pub parameters: Map<String, Value>,
     /// The status of the answer.
     pub status: u16,
+}
+
+impl Access {
+    /// The id of an entry of this moment.
+    #[must_use]
+    pub fn id_at(at: DateTime<Utc>) -> Uuid {
+        let seconds = u64::try_from(at.timestamp()).unwrap_or(0);
+        Uuid::new_v7(Timestamp::from_unix(NoContext, seconds, at.timestamp_subsec_nanos()))
+    }
 }
 
 /// Which entries are asked for; what is `None` filters nothing.

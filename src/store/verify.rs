@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{
     Store, StoreError, digests,
     seals::{SealRow, sum},
-    sessions::count,
+    sessions::{count, tellable},
 };
 use crate::{
     event::{Offset, SessionId},
@@ -86,6 +86,8 @@ impl Store {
     ///
     /// When the database cannot be asked.
     pub async fn verify_after(&self, after: u64, when: SealedWhen, limit: usize) -> Result<Verified, StoreError> {
+        let [from, to] = [when.from, when.to].map(|moment| moment.map(tellable));
+        let when = SealedWhen { from, to };
         let mut connection = self.pool.acquire().await?;
         let mut rows = read_rows(&mut connection, after, when, limit).await?;
         let is_last = rows.len() < limit;

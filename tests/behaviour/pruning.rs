@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Executor, PgConnection, Row};
 
 use crate::support::{
-    api::{Answer, Api},
+    api::{Answer, Api, USER},
     database::Database,
+    outside::Outside,
     service::{self, PATIENCE, Service},
     socket::{Received, Socket, assert_contiguous},
 };
@@ -119,6 +120,129 @@ async fn an_ended_session_expires_and_its_history_stays_as_it_was() {
     socket.join(&session).await;
     assert_eq!(socket.expect("session_error").await["code"], "session_expired");
     assert!(!service.stderr().contains("panicked"));
+}
+
+/// Every answer about these sessions that history gives, as it was sent, and with it the headers that tell of the body.
+async fn history(api: &Api, sessions: &[String]) -> Vec<(String, String)> {
+    let mut paths = vec![
+        "/api/v1/courses".to_owned(),
+        "/api/v1/seals".to_owned(),
+        "/api/v1/verify".to_owned(),
+        "/api/v1/analytics/summary?from=2026-01-01T00:00:00Z&to=2126-01-01T00:00:00Z&bucket=1000d".to_owned(),
+    ];
+    for filter in ["", "&topic=oWn", "&topic=%25", "&started_after=2026-01-01T00:00:00Z", &format!("&user_id={USER}")] {
+        let mut cursor = String::new();
+        loop {
+            let path = format!("/api/v1/sessions?limit=2{filter}{cursor}");
+            let (_, page) = api.get(&path).await;
+            paths.push(path);
+            let Some(next) = page["nextCursor"].as_str() else { break };
+            cursor = format!("&cursor={next}");
+        }
+    }
+    for session in sessions {
+        let (_, summary) = api.get(&format!("/api/v1/sessions/{session}")).await;
+        let last = summary["lastOffset"].as_u64().unwrap();
+        paths.extend(summary["courseId"].as_str().map(|course| format!("/api/v1/courses/{course}")));
+        paths.push(format!("/api/v1/sessions/{session}"));
+        let questions = [
+            "seal",
+            "verify",
+            "events",
+            "events?limit=1000",
+            "events?type=error,success&limit=3",
+            "events?after=1&limit=2",
+        ];
+        paths.extend(questions.map(|question| format!("/api/v1/sessions/{session}/{question}")));
+        for after in [0, 1, 500, last - 1, last, last + 1] {
+            paths.push(format!("/api/v1/sessions/{session}/events?after={after}"));
+            for format in ["ndjson", "csv"] {
+                paths.push(format!("/api/v1/sessions/{session}/export?format={format}&after={after}"));
+            }
+        }
+    }
+    let mut answers = Vec::with_capacity(paths.len());
+    for path in paths {
+        let answer = Answer::to(api.request(Method::GET, &path)).await;
+        assert!(answer.status == 200 || answer.status == 400, "{path}: {}", answer.text);
+        let headers =
+            ["content-type", "content-disposition", "coursestream-last-offset"].map(|name| answer.header(name));
+        answers.push((path, format!("{} {headers:?}\n{}", answer.status, answer.text)));
+    }
+    answers
+}
+
+/// A summary tells whether its session is expired and archived. That is all that may change, and in nothing else.
+fn as_archived(path: &str, answer: &str) -> String {
+    let is_summary = path.starts_with("/api/v1/sessions?")
+        || path.strip_prefix("/api/v1/sessions/").is_some_and(|rest| !rest.contains('/'));
+    if !is_summary {
+        return answer.to_owned();
+    }
+    let words = ["completed", "failed", "cancelled"].map(|status| format!(r#""status":"{status}""#));
+    let expired = words.iter().fold(answer.to_owned(), |answer, word| answer.replace(word, r#""status":"expired""#));
+    expired.replace(r#""archived":false"#, r#""archived":true"#)
+}
+
+#[tokio::test]
+async fn the_history_has_the_same_bytes_before_and_after_it_expires_and_is_archived() {
+    let database = Database::create().await;
+    let service =
+        Service::start_with(&database, &[&["--offline-pace", "1ms", "--seal-every", "0s"], &BY_HAND[..]].concat())
+            .await;
+    let api = Api::of(&service);
+    let generated = api.generate("Rust ownership").await;
+    api.wait_for_end(&generated).await;
+    let cancelled = api.generate("100% OWN =cmd|'/C calc'!A0 \u{1f980}").await;
+    cancel(&api, &cancelled).await;
+    let long = Outside::create(&api).await;
+    for _ in 0..3 {
+        long.log(400).await;
+    }
+    long.end().await;
+    let odd = Outside::create(&api).await;
+    odd.append(&json!([
+        {"type": "log", "message": "=1+1\r\n\"quoted\", \u{2028}\t"},
+        {"type": "error", "message": "", "data": {"b": 1.0, "a": [1e21, -0.0, 9_007_199_254_740_993_u64], "\\u0000": null}},
+        {"type": "success", "message": "'", "data": "@x"},
+        {"type": "progress", "message": "x".repeat(100_000)},
+    ]))
+    .await;
+    let (status, _) = api.post(&format!("/api/v1/sessions/{}/end", odd.session), &json!({"status": "failed"})).await;
+    assert_eq!(status, 200);
+    let sessions = [generated, cancelled, long.session.clone(), odd.session.clone()];
+    let mut connection = database.connect().await;
+    wait_until(&mut connection, "select (count(*) = 4)::int::bigint from coursestream.seals").await;
+    let before = history(&api, &sessions).await;
+    assert!(before.iter().all(|(_, answer)| !answer.contains(r#""archived":true"#)));
+
+    let now = ["--session-ttl", "0s", "--history-retention", "30d"];
+    for archived in [false, true] {
+        if archived {
+            let all = "select (count(*) = 0)::int::bigint from coursestream.events";
+            let waited = async {
+                while count(&mut connection, all).await == 0 {
+                    prune(&database, &now).await;
+                    tokio::time::sleep(Duration::from_millis(200)).await;
+                }
+            };
+            tokio::time::timeout(PATIENCE, waited).await.expect("all are archived");
+        } else {
+            prune(&database, &now).await;
+        }
+        let after = history(&api, &sessions).await;
+        assert_eq!(after.len(), before.len());
+        for ((path, was), (same_path, is)) in before.iter().zip(&after) {
+            assert_eq!(path, same_path);
+            // Some may be in the archive before the others are.
+            let is = if archived { is.clone() } else { as_archived(path, is) };
+            assert!(as_archived(path, was) == is, "{path}:\n{was}\n{is}");
+        }
+    }
+    for (query, sessions) in [("status=completed", 0), ("status=failed,cancelled", 0), ("status=expired", 4)] {
+        let (_, page) = api.get(&format!("/api/v1/sessions?{query}")).await;
+        assert_eq!(page["items"].as_array().unwrap().len(), sessions, "{query}");
+    }
 }
 
 #[tokio::test]
@@ -371,4 +495,24 @@ async fn a_busy_table_delays_the_pruning_and_not_the_runs() {
         summary["archived"] == true
     })
     .await;
+}
+
+/// Each start of a node leaves as many rows as it has lanes.
+#[tokio::test]
+async fn receipts_of_lanes_are_kept_for_a_week() {
+    let database = Database::create().await;
+    let mut connection = database.connect().await;
+    let service = Service::start_with(&database, &["--offline-pace", "0ms", "--prune-every", "1s"]).await;
+    let insert = "insert into coursestream.append_lanes (lane, append_id, bases, recorded_at)
+        select gen_random_uuid(), gen_random_uuid(), '{}', now() - age from unnest(array[
+            interval '8 days', interval '7 days 1 minute', interval '6 days 23 hours', interval '1 minute']) as age";
+    connection.execute(insert).await.unwrap();
+    let gone = "select (count(*) = 0)::int::bigint from coursestream.append_lanes where recorded_at < now() - interval '7 days'";
+    wait_until(&mut connection, gone).await;
+    let kept = "select count(*) from coursestream.append_lanes where recorded_at < now() - interval '30 seconds'";
+    assert_eq!(count(&mut connection, kept).await, 2);
+    // Appends go on, each lane with a row of its own.
+    let api = Api::of(&service);
+    let session = api.generate("Rust ownership").await;
+    assert_eq!(api.wait_for_end(&session).await["status"], "completed");
 }

@@ -10,6 +10,7 @@
 mod backend;
 mod batch;
 mod lane;
+mod receipts;
 mod statement;
 
 use std::{

@@ -117,6 +117,11 @@ async fn what_is_no_span_is_refused() {
         ("bucket=%00", "bucket: must be whole seconds"),
         ("bucket=1s", "bucket: must be so wide that there are at most 1000"),
         ("from=0001-01-01T00:00:00Z", "bucket: must be so wide"),
+        ("from=-5000-01-01T00:00:00Z&to=-4999-01-01T00:00:00Z&bucket=30d", "from: must be in the years from 1 to 9999"),
+        (
+            "from=2026-01-01T00:00:00Z&to=%2B10000-01-01T00:00:00Z&bucket=99999d",
+            "to: must be in the years from 1 to 9999",
+        ),
     ] {
         let (status, problem) = api.get(&format!("{PATH}?{query}")).await;
         assert_eq!(status, StatusCode::BAD_REQUEST, "{query}: {problem}");

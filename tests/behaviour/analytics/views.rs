@@ -160,6 +160,7 @@ async fn nothing_that_a_producer_sends_breaks_a_view() {
         "17",
         "null",
         r#"{"step":"twice","step":"the last counts"}"#,
+        r#"{"step":"fits no integer","part":3000000000,"lesson":2147483648,"attempt":999999999999999,"tries":4294967296,"durationMs":999999999}"#,
     ];
     let mut taken = 0;
     for data in data {
@@ -198,6 +199,7 @@ async fn nothing_that_a_producer_sends_breaks_a_view() {
             row(["emoji 😀 and \\u0000 are fine", "", "", "", "", "", "", "", ""]),
             row([r#"{"deep":[1,2]}"#, "", "", "", "", "", "", "", ""]),
             row(["the last counts", "", "", "", "", "", "", "", ""]),
+            row(["fits no integer", "", "", "", "", "", "999999999", "", ""]),
         ]
     );
 }

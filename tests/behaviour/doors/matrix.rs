@@ -61,6 +61,7 @@ fn rows() -> Vec<Row> {
         row("getActivitySummary", Method::GET, "/api/v1/analytics/summary", Value::Null, [401, 401, 403, 403, 403, 200, 200]),
         row("exportSession", Method::GET, "/api/v1/sessions/{session}/export", Value::Null,
             [401, 401, 404, 200, 403, 200, 403]),
+        row("listSeals", Method::GET, "/api/v1/seals", Value::Null, [401, 401, 403, 403, 403, 200, 403]),
         row("getSeal", Method::GET, "/api/v1/sessions/{session}/seal", Value::Null, [401, 401, 403, 403, 403, 200, 403]),
         row("verifySession", Method::GET, "/api/v1/sessions/{session}/verify", Value::Null,
             [401, 401, 403, 403, 403, 200, 403]),

@@ -2,6 +2,7 @@
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use sqlx::Executor;
 use tokio_tungstenite::tungstenite::{
     Error,
     client::IntoClientRequest,
@@ -259,4 +260,53 @@ async fn while_the_service_is_open_tokens_are_nobodys_business() {
     let mut socket = SocketIo::connect_with(&service, &json!({"token": "an old one"})).await;
     socket.join(&session).await;
     assert!(matches!(socket.next().await, Some(Packet::Event(_))));
+}
+
+/// A key reads what is others'. Users, who follow what is their own, are in no trail for it.
+#[tokio::test]
+async fn whoever_follows_by_office_is_in_the_trail_whatever_the_transport() {
+    let guarded = guarded(&[]).await;
+    let (session, _) = guarded.finished_run().await;
+    for kind in [Kind::Owner, Kind::Auditor] {
+        let token = guarded.credential(kind).unwrap();
+        let mut socket = Socket::connect(&guarded.service).await;
+        socket.send("authenticate", json!(token)).await;
+        socket.expect("authenticated").await;
+        socket.join_after(&session, 3).await;
+        socket.expect("session_status").await;
+        let mut socket = SocketIo::try_connect_with(&guarded.service, &json!({"token": token})).await.unwrap();
+        let (answer, _) = socket.ask("join_session", json!(session)).await;
+        assert_eq!(answer["ok"], true, "{answer}");
+        let path = format!("/api/v1/sessions/{session}/stream?lastSeenOffset=5");
+        let stream = guarded.request(kind, Method::GET, &path).send().await.unwrap();
+        assert_eq!(stream.status(), StatusCode::OK);
+        // What is refused was not read.
+        let nowhere = guarded.request(kind, Method::GET, &format!("/api/v1/sessions/{NOWHERE}/stream"));
+        assert_eq!(nowhere.send().await.unwrap().status(), StatusCode::NOT_FOUND);
+    }
+    let trail = guarded.request(Kind::Auditor, Method::GET, "/api/v1/audit/access?operation=join_session");
+    let trail = Answer::to(trail).await.json();
+    let entries = trail["items"].as_array().unwrap();
+    let told: Vec<Value> = entries.iter().map(|entry| entry["parameters"].clone()).collect();
+    let expected = [
+        json!({"transport": "sse", "lastSeenOffset": "5"}),
+        json!({"transport": "socketio"}),
+        json!({"transport": "websocket", "lastSeenOffset": "3"}),
+    ];
+    assert_eq!(told, expected);
+    for entry in entries {
+        assert_eq!((&entry["sessionId"], &entry["status"]), (&json!(session), &json!(200)));
+        assert_eq!(entry["address"], "127.0.0.1");
+        assert!(entry["principal"].as_str().unwrap().starts_with("key:"), "{entry}");
+    }
+
+    // What cannot be recorded is not sent.
+    let mut connection = guarded.database.connect().await;
+    connection.execute("alter table coursestream.access_trail rename to elsewhere").await.unwrap();
+    let mut socket = Socket::connect(&guarded.service).await;
+    socket.send("authenticate", json!(guarded.credential(Kind::Auditor).unwrap())).await;
+    socket.expect("authenticated").await;
+    socket.join(&session).await;
+    let error = socket.expect("session_error").await;
+    assert_eq!((&error["code"], &error["sessionId"]), (&json!("internal"), &json!(session)));
 }

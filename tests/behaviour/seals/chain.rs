@@ -1,5 +1,6 @@
 //! The chain itself: links that are altered, replaced, taken out or cut off, partitions that are gone, and what a kept head is good for.
 
+use coursestream::seal::Sum;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 use sqlx::Executor;
@@ -258,12 +259,18 @@ async fn a_check_is_bounded_by_time_and_size() {
     assert_eq!(seals("after=5").await, (0, None));
     assert_eq!(seals(&format!("from={at}")).await.0 + seals(&format!("to={at}")).await.0, 5);
     assert!(seals(&format!("from={at}")).await.0 >= 3);
+    // Beyond what the database can tell.
+    assert_eq!(seals("from=-262143-01-01T00:00:00Z&to=%2B262142-01-01T00:00:00Z").await.0, 5);
+    assert_eq!(seals("to=-5000-01-01T00:00:00Z").await.0, 0);
     for query in [
         "limit=0",
         "limit=1001",
         "after=-1",
         "after=9007199254740992",
         "from=today",
+        // Nothing was sealed in it, and so nothing would be found.
+        "from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z",
+        "from=2026-01-02T00:00:00Z&to=2026-01-02T00:00:00Z",
         "head=abc",
         &format!("head={}", "g".repeat(64)),
     ] {
@@ -279,4 +286,52 @@ async fn a_check_is_bounded_by_time_and_size() {
     execute(&mut connection, "delete from coursestream.seals where position = 2").await;
     assert_eq!(seals("after=3").await, (2, None));
     assert_eq!(count(&mut connection, "select count(*) from coursestream.seals").await, 4);
+}
+
+#[tokio::test]
+async fn the_chain_is_read_link_by_link_and_each_proves_the_one_before_it() {
+    let database = Database::create().await;
+    let (service, sessions) = five(&database).await;
+    let api = Api::of(&service);
+    let mut connection = intruder(&database).await;
+    // As when history is dropped: a link of its own kind, whose hash is the object's as well.
+    let lower = sessions.iter().min().unwrap();
+    let told = format!(
+        r#"insert into coursestream.seals (position, kind, previous_sha256, sha256, sealed_at, lower_bound, upper_bound, sessions)
+        select 6, 'retention', h.sha256, sha256(convert_to(format(
+            '{{"kind":"retention","lowerBound":"%s","position":6,"previousSha256":"%s","sealedAt":"%s","sessions":1,"upperBound":"%s"}}',
+            '{lower}', encode(h.sha256, 'hex'), to_char(h.sealed_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), '{lower}'
+        ), 'UTF8')), h.sealed_at, '{lower}', '{lower}', 1
+        from coursestream.seals h where position = 5"#
+    );
+    assert_eq!(execute(&mut connection, told).await, 1);
+    let (mut links, mut after) = (Vec::new(), 0);
+    loop {
+        let (status, page) = api.get(&format!("/api/v1/seals?limit=2&after={after}")).await;
+        assert_eq!(status, StatusCode::OK, "{page}");
+        links.extend(page["items"].as_array().unwrap().iter().cloned());
+        let Some(next) = page["nextAfter"].as_u64() else { break };
+        after = next;
+    }
+    assert_eq!(links.len(), 6);
+    let mut previous = "0".repeat(64);
+    for (position, link) in (1_u64..).zip(&links) {
+        assert_eq!((&link["position"], &link["previousSha256"]), (&json!(position), &json!(previous)));
+        let mut hashed = link.clone();
+        previous = hashed.as_object_mut().unwrap().remove("sha256").unwrap().as_str().unwrap().to_owned();
+        assert_eq!(Sum::of(&serde_json_canonicalizer::to_vec(&hashed).unwrap()).to_string(), previous);
+    }
+    for link in &links[..5] {
+        let (_, alone) = api.get(&format!("/api/v1/sessions/{}/seal", link["sessionId"].as_str().unwrap())).await;
+        assert_eq!((&alone, &link["kind"]), (link, &json!("session")));
+    }
+    let dropped = &links[5];
+    assert_eq!((&dropped["kind"], &dropped["sessions"]), (&json!("retention"), &json!(1)));
+    assert_eq!((&dropped["lowerBound"], dropped.get("sessionId")), (&json!(lower), None));
+    let (_, end) = api.get("/api/v1/seals?after=6").await;
+    assert_eq!(end, json!({"items": []}));
+    for query in ["limit=0", "limit=1001", "after=-1", "after=9007199254740992", "after=x"] {
+        let answer = Answer::to(api.request(Method::GET, &format!("/api/v1/seals?{query}"))).await;
+        assert_eq!((answer.status.as_u16(), answer.is_problem()), (400, true), "{query}: {}", answer.text);
+    }
 }

@@ -192,6 +192,23 @@ async fn a_log_that_cannot_be_read_keeps_no_other_from_its_seal() {
 }
 
 #[tokio::test]
+async fn a_sealed_session_that_lost_its_mark_keeps_no_other_from_its_seal() {
+    let database = Database::create().await;
+    let mut connection = intruder(&database).await;
+    let service = start(&database).await;
+    let api = Api::of(&service);
+    let old = sealed_session(&api).await;
+    let sql = format!("update coursestream.sessions set sealed_at = null where session_id = '{old}'");
+    assert_eq!(execute(&mut connection, sql).await, 1);
+    let young = sealed_session(&api).await;
+    wait_for_seal(&api, &young).await;
+    wait_until_sealed(&mut connection).await;
+    assert_chain(&mut connection, 2).await;
+    assert!(service.stderr().contains("its row did not say so"), "{}", service.stderr());
+    Check::of(&database, &api).await.assert_clean();
+}
+
+#[tokio::test]
 async fn a_log_with_a_hole_is_sealed_as_it_is() {
     let database = Database::create().await;
     let mut connection = intruder(&database).await;

@@ -32,7 +32,8 @@ export interface paths {
         /**
          * Who read what, newest first
          * @description Every read of the history through this API: of the list of sessions, of a session, its events, its export, its seal, of
-         *     courses, of whether anything was changed, and of this trail. A read is in the trail before it is answered.
+         *     courses, of whether anything was changed, and of this trail; and every session that a key follows over a stream. A read is in
+         *     the trail before it is answered. A parameter that was given more than once is a list of all its values.
          */
         get: operations["listAccesses"];
         put?: never;
@@ -172,6 +173,28 @@ export interface paths {
         };
         /** One course with its parts, lessons, content and quizzes */
         get: operations["getCourse"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/seals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The chain of seals
+         * @description From its beginning on, links behind `after`: what is sealed while somebody turns the pages stands at the end. Each link's
+         *     `previousSha256` is the `sha256` of the one before it. The seals of history that was dropped at the end of its retention stay,
+         *     and a link of the kind `retention` tells of it.
+         */
+        get: operations["listSeals"];
         put?: never;
         post?: never;
         delete?: never;
@@ -479,9 +502,9 @@ export interface components {
              * @description When it was asked for.
              */
             at: string;
-            /** @description The operation's id in this document. */
+            /** @description The operation's id in this document; `join_session` where a session was followed by a key, on whatever transport. */
             operation: string;
-            /** @description The other parameters, as they were given. */
+            /** @description The other parameters, as they were given: texts, or lists of texts. */
             parameters: unknown;
             /** @description Who asked; absent while the server runs open. */
             principal?: string;
@@ -1501,6 +1524,11 @@ export interface components {
             /** @description Of the envelopes in order, each as RFC 8785 writes it and followed by a line feed. */
             logSha256?: string;
             /**
+             * Format: uuid
+             * @description Of dropped history: the lowest id of a session that it can have had.
+             */
+            lowerBound?: string;
+            /**
              * Format: uint64
              * @description Place in the chain: 1, 2, 3 … with no holes.
              */
@@ -1517,14 +1545,53 @@ export interface components {
              * @description Whose log it is.
              */
             sessionId?: string;
+            /**
+             * Format: uint64
+             * @description Of dropped history: how many sealed sessions it had.
+             */
+            sessions?: number;
             /** @description Of the seal itself. */
             sha256: string;
+            /**
+             * Format: uuid
+             * @description Of dropped history: the lowest id behind it.
+             */
+            upperBound?: string;
         };
         /**
-         * @description What a link of the chain of seals seals.
+         * @description What a link of the chain of seals tells of: the log of an ended session, or history that was dropped at the end of its retention.
          * @enum {string}
          */
-        SealKind: "session";
+        SealKind: "session" | "retention";
+        /**
+         * SealsPage
+         * @description Some links of the chain, in its order.
+         * @example {
+         *       "items": [
+         *         {
+         *           "exportSha256": "5e0b92d4c7813fa6e2d5901b4f6c38a7b1e9d0724a83fc65d2907b1e8c4f53d6",
+         *           "kind": "session",
+         *           "lastOffset": 42,
+         *           "leavesSha256": "d13f68a0b5e9274c8f1d03b76ea5c94270d8f31be64a9c0572db8e16f3a4907c",
+         *           "logSha256": "c81d37e5a9402f6bd03e91c7f458ab260d7fe3914c85b6a2709de1f34b58c06a",
+         *           "position": 1204,
+         *           "previousSha256": "27ab90e14cd3f6580b1e7d92a4c6358fe0719b2d84f35ca6d1e80b794c2f6a35",
+         *           "sealedAt": "2026-01-31T12:01:08.501Z",
+         *           "sessionId": "0199f7a2-6c1e-7b3a-9c55-2f1d4e8a7b60",
+         *           "sha256": "9f2c4f0d6a1b8e37c5d09a64f1e2b7837d40c9156ab2e8f30471d5c98e6b0a12"
+         *         }
+         *       ],
+         *       "nextAfter": 1204
+         *     }
+         */
+        SealsPage: {
+            items: components["schemas"]["Seal"][];
+            /**
+             * Format: uint64
+             * @description Give it as `after` to go on; absent at the end.
+             */
+            nextAfter?: number;
+        };
         /**
          * @example {
          *       "code": "session_ended",
@@ -2046,7 +2113,7 @@ export interface operations {
                 cursor?: string;
                 /** @description At most so many. */
                 limit?: number;
-                /** @description Only reads by this operation: its id in this document. */
+                /** @description Only reads by this operation: its id in this document, or `join_session`. */
                 operation?: string;
                 /** @description Only reads by this principal. */
                 principal?: string;
@@ -2727,6 +2794,89 @@ export interface operations {
             };
         };
     };
+    listSeals: {
+        parameters: {
+            query?: {
+                /** @description `nextAfter` of the page before: a position in the chain. */
+                after?: number;
+                /** @description At most so many seals. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Some links of the chain, in its order. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["SealsPage"];
+                };
+            };
+            /** @description The request is not valid */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["BadRequestProblem"];
+                };
+            };
+            /** @description A valid key is needed */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["UnauthorizedProblem"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ForbiddenProblem"];
+                };
+            };
+            /** @description Too much at once */
+            429: {
+                headers: {
+                    /** @description Seconds after which the same request may succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["TooManyRequestsProblem"];
+                };
+            };
+            /** @description Something went wrong here */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["InternalProblem"];
+                };
+            };
+            /** @description Try again later */
+            503: {
+                headers: {
+                    /** @description Seconds after which the same request may succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["UnavailableProblem"];
+                };
+            };
+        };
+    };
     listSessions: {
         parameters: {
             query?: {
@@ -2740,7 +2890,7 @@ export interface operations {
                 started_before?: string;
                 /** @description Only those with one of these statuses; several are separated by commas as well. */
                 status?: components["schemas"]["SessionStatus"][];
-                /** @description Only those whose topic contains this text, in whatever case. */
+                /** @description Only those whose topic contains this text, in whatever case; texts of fewer than three letters are found slowly. */
                 topic?: string;
                 /** @description Only this user's. */
                 user_id?: string;
