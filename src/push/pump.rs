@@ -76,6 +76,7 @@ impl Pump {
     ///
     /// The `session_error` to send.
     pub async fn authenticate(&mut self, token: &str) -> Result<ServerEvent, ServerEvent> {
+        self.access.slow_down().await;
         self.access.authenticate(token).await
     }
 
