@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, pin::Pin, sync::Arc, time::Duration};
 
-use futures_util::{Stream, StreamExt, stream};
+use futures_util::{FutureExt, Stream, StreamExt, future::BoxFuture, stream};
 use tokio_stream::StreamMap;
 
 use super::{Access, Change};
@@ -55,6 +55,8 @@ pub enum Turn {
 }
 
 /// Merges the joined sessions of one connection.
+///
+/// What is done once in a while is boxed: every idle connection would hold room for it otherwise.
 pub struct Pump {
     feed: Feed,
     access: Access,
@@ -75,9 +77,12 @@ impl Pump {
     /// # Errors
     ///
     /// The `session_error` to send.
-    pub async fn authenticate(&mut self, token: &str) -> Result<ServerEvent, ServerEvent> {
-        self.access.slow_down().await;
-        self.access.authenticate(token).await
+    pub fn authenticate<'a>(&'a mut self, token: &'a str) -> BoxFuture<'a, Result<ServerEvent, ServerEvent>> {
+        async move {
+            self.access.slow_down().await;
+            self.access.authenticate(token).await
+        }
+        .boxed()
     }
 
     /// Joins a session and returns the `session_status` to send before anything else of it. Joining again changes
@@ -86,7 +91,11 @@ impl Pump {
     /// # Errors
     ///
     /// The `session_error` to send. An earlier join of the session stands.
-    pub async fn join(&mut self, join: Join) -> Result<ServerEvent, ServerEvent> {
+    pub fn join(&mut self, join: Join) -> BoxFuture<'_, Result<ServerEvent, ServerEvent>> {
+        self.let_in(join).boxed()
+    }
+
+    async fn let_in(&mut self, join: Join) -> Result<ServerEvent, ServerEvent> {
         let Join { session_id, last_seen } = join;
         self.access.slow_down().await;
         self.access.check(session_id)?;

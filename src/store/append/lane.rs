@@ -26,6 +26,8 @@ use crate::{
 const ATTEMPT_MAX: Duration = Duration::from_secs(10);
 /// How long appends to a session are refused after its row was found locked: each would hold up the lane.
 const LOCKED_PAUSE: Duration = Duration::from_secs(5);
+/// How often a lane makes sure of its place for receipts. A place that has not been used for much longer is given up.
+const OPEN_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
 const RETRY_MIN: Duration = Duration::from_millis(20);
 const RETRY_MAX: Duration = Duration::from_secs(1);
 
@@ -38,6 +40,8 @@ pub(super) struct Lane {
     connection: Option<PgConnection>,
     /// The server process behind the latest connection.
     backend: Option<Backend>,
+    /// When its place for receipts was last made sure of.
+    opened_at: Option<Instant>,
     /// Sessions whose rows somebody held for too long, and until when nobody else is to wait for them.
     locked: HashMap<SessionId, Instant>,
 }
@@ -59,7 +63,16 @@ enum Outcome {
 
 impl Lane {
     pub(super) fn new(store: Store, queue: mpsc::Receiver<Request>, on_commit: OnCommit) -> Self {
-        Self { store, id: Uuid::now_v7(), queue, on_commit, connection: None, backend: None, locked: HashMap::new() }
+        Self {
+            store,
+            id: Uuid::now_v7(),
+            queue,
+            on_commit,
+            connection: None,
+            backend: None,
+            opened_at: None,
+            locked: HashMap::new(),
+        }
     }
 
     pub(super) async fn run(mut self) {
@@ -197,6 +210,7 @@ impl Lane {
                 lost.terminate(&mut connection).await?;
             }
             self.backend = Some(Backend::of(&mut connection).await?);
+            self.opened_at = None;
             self.connection = Some(connection);
         }
         let Some(connection) = &mut self.connection else { return Err(sqlx::Error::WorkerCrashed) };
@@ -205,6 +219,10 @@ impl Lane {
                 return Ok(Verdict::Written(bases));
             }
             *in_flight = false;
+        }
+        if self.opened_at.is_none_or(|at| at.elapsed() > OPEN_EVERY) {
+            statement::open_lane(connection, self.id).await?;
+            self.opened_at = Some(Instant::now());
         }
         *in_flight = true;
         let result = write_once(connection, id, groups).await;

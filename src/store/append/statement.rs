@@ -75,10 +75,9 @@ projected as (
     where v.is_whole and s.session_id = l.id
 ),
 receipt as (
-    insert into coursestream.append_lanes (lane, append_id, bases, recorded_at)
-    select $24, $1, v.bases, v.at from verdict v where v.is_whole
-    on conflict (lane) do update
-        set append_id = excluded.append_id, bases = excluded.bases, recorded_at = excluded.recorded_at
+    update coursestream.append_lanes set append_id = $1, bases = v.bases, recorded_at = v.at
+    from verdict v
+    where v.is_whole and lane = $24
 )
 select l.id, l.base, v.at, v.is_whole from verdict v cross join locked l
 "#;
@@ -230,6 +229,21 @@ impl<'a> EventColumns<'a> {
             self.data.push(draft.data.as_deref().map(|raw| raw.get()));
         }
     }
+}
+
+/// Makes sure that the lane has a row for its receipts, which [`append`] updates. Nothing of the lane may be in doubt: the
+/// latest receipt is not one any more.
+pub(super) async fn open_lane(connection: &mut PgConnection, lane: Uuid) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "insert into coursestream.append_lanes (lane, append_id, bases, recorded_at)
+        values ($1, $2, '{}', clock_timestamp())
+        on conflict (lane) do update set append_id = excluded.append_id, recorded_at = excluded.recorded_at",
+        lane,
+        Uuid::nil()
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 /// What became of a batch whose commit was not answered; `None` where it was not written. Nothing of it may be under way any
