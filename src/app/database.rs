@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    config::DatabaseArgs,
+    config::{DatabaseArgs, RetentionArgs},
     postgres::{self, ClusterError, PrivateCluster},
     store::{Store, StoreOptions},
 };
@@ -72,9 +72,9 @@ impl Database {
     /// # Errors
     ///
     /// In words that say what to do.
-    pub async fn open_to_serve(args: &DatabaseArgs) -> anyhow::Result<Self> {
+    pub async fn open_to_serve(args: &DatabaseArgs, retention: &RetentionArgs) -> anyhow::Result<Self> {
         let database = Self::open(args).await?;
-        let served = database.serve(args).await;
+        let served = database.serve(args, retention).await;
         match served {
             Ok(Some(store)) => {
                 database.store.close().await;
@@ -89,7 +89,7 @@ impl Database {
     }
 
     /// Migrates, and connects with less rights where that can be arranged here.
-    async fn serve(&self, args: &DatabaseArgs) -> anyhow::Result<Option<Store>> {
+    async fn serve(&self, args: &DatabaseArgs, retention: &RetentionArgs) -> anyhow::Result<Option<Store>> {
         let store = &self.store;
         if store.may_migrate().await? {
             store.migrate().await?;
@@ -103,6 +103,7 @@ impl Database {
             return Ok(None);
         }
         store.provide_service(SERVICE_ROLE).await?;
+        store.keep_at_least(retention.history_retention, retention.access_retention).await?;
         let connect =
             PrivateCluster::connect_options_beside(&args.data_dir, postgres::DATABASE)?.username(SERVICE_ROLE);
         Ok(Some(Store::connect(options(args, connect.clone(), connect)).await?))

@@ -9,6 +9,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use anyhow::{Context, bail};
 use poem::Route;
 use poem_openapi::{OpenApi, OpenApiService};
+use secrecy::ExposeSecret;
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::Notify,
@@ -56,11 +57,12 @@ pub async fn serve(args: ServeArgs) -> anyhow::Result<()> {
         AllowedOrigins::parse(&args.http.cors_origins, args.http.bind.ip().is_loopback()).context("--cors-origin")?;
     let doors = args.auth.options()?;
     check_doors(&args, doors.is_some())?;
+    let origins = if doors.is_some() || args.auth.insecure_open { origins } else { origins.by_local_names() };
     let mut terminated = signal(SignalKind::terminate())?;
     let mut interrupted = signal(SignalKind::interrupt())?;
 
     let opening = async {
-        let database = Database::open_to_serve(&args.database).await?;
+        let database = Database::open_to_serve(&args.database, &args.retention).await?;
         database.store.ensure_partitions_ahead(1).await?;
         anyhow::Ok(database)
     };
@@ -73,7 +75,7 @@ pub async fn serve(args: ServeArgs) -> anyhow::Result<()> {
     let store = database.store.clone();
 
     let node = Uuid::new_v4();
-    let feed = Feed::new(store.clone(), node);
+    let feed = Feed::new(store.clone(), node, wakeup_channel(&store).await?);
     let ended = Arc::new(Notify::new());
     let on_commit: crate::store::append::OnCommit = {
         let (feed, ended) = (feed.clone(), ended.clone());
@@ -106,6 +108,7 @@ pub async fn serve(args: ServeArgs) -> anyhow::Result<()> {
         joins,
         auth: auth.clone(),
         limits: limits.clone(),
+        frame_bytes_max: usize::try_from(args.limits.frame_bytes_max)?,
         connections: TaskTracker::new(),
         shutdown: shutdown.connections.clone(),
     };
@@ -312,6 +315,13 @@ async fn recovery_keys(store: &Store) -> anyhow::Result<push::socketio::recovery
     Ok(push::socketio::recovery::Keys::new(&secret))
 }
 
+/// The name of the channel over which all nodes wake each other. Secret: any login may listen to a channel that it can name.
+async fn wakeup_channel(store: &Store) -> anyhow::Result<String> {
+    let secret = store.find_or_create_secret("wakeup_channel", &rand::random()).await?;
+    let name: String = secret.expose_secret().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    Ok(format!("coursestream_{name}"))
+}
+
 fn endpoint(
     http: Http,
     push: Push,
@@ -334,7 +344,7 @@ fn service(http: Http, push: Push) -> OpenApiService<impl OpenApi, ()> {
 #[must_use]
 pub fn openapi_document() -> String {
     let store = Store::unconnected();
-    let feed = Feed::new(store.clone(), Uuid::nil());
+    let feed = Feed::new(store.clone(), Uuid::nil(), String::new());
     let appender = Appender::idle();
     let generation = Generation::new(store.clone(), appender.clone(), Uuid::nil(), 0);
     let push = Push {
@@ -342,6 +352,7 @@ pub fn openapi_document() -> String {
         store: Arc::new(store.clone()),
         auth: Auth::open(),
         limits: Limits::none(),
+        frame_bytes_max: 0,
         joins: JoinNotes::new().0,
         connections: TaskTracker::new(),
         shutdown: CancellationToken::new(),

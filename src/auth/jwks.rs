@@ -20,6 +20,8 @@ use super::AuthError;
 
 /// Keys older than this are asked for again, beside what is going on.
 const FRESH: Duration = Duration::from_secs(300);
+/// Where nobody has asked for keys for so long, they are asked for before one is taken.
+const STALE: Duration = Duration::from_secs(900);
 /// Pause between two looks, whatever the reason and whatever came of the first.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
@@ -58,7 +60,7 @@ struct Known {
 /// The address is none that keys may be fetched from.
 #[derive(Debug, thiserror::Error)]
 pub enum JwksSetupError {
-    #[error("must be an https:// URL; http:// only to loopback")]
+    #[error("must be an https:// URL without user name or password; http:// only to loopback")]
     Url,
     #[error("no HTTP client: {0}")]
     Client(#[source] reqwest::Error),
@@ -80,7 +82,8 @@ impl Jwks {
     pub(super) fn new(url: &str) -> Result<Self, JwksSetupError> {
         let url = Url::parse(url).map_err(|_| JwksSetupError::Url)?;
         let is_loopback = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
-        if !(url.scheme() == "https" || (url.scheme() == "http" && is_loopback)) {
+        let has_secret = !url.username().is_empty() || url.password().is_some();
+        if has_secret || !(url.scheme() == "https" || (url.scheme() == "http" && is_loopback)) {
             return Err(JwksSetupError::Url);
         }
         metrics::describe_counter!(
@@ -102,14 +105,16 @@ impl Jwks {
 
     /// The key of this name; of a token without one, the only key that there is.
     pub(super) async fn find(&self, id: Option<&str>) -> Result<PublicKey, AuthError> {
-        if let Some(key) = self.shared.find(id) {
-            if self.shared.is_stale() {
-                let shared = self.shared.clone();
-                tokio::spawn(async move { shared.look().await });
+        match self.shared.find(id) {
+            Some(key) if !self.shared.is_stale() => return Ok(key),
+            // Nobody came for long: it may have been withdrawn meanwhile.
+            Some(_) if self.shared.has_not_looked_for(STALE) => self.shared.look().await,
+            Some(key) => {
+                self.shared.look_beside();
+                return Ok(key);
             }
-            return Ok(key);
+            None => self.shared.look().await,
         }
-        self.shared.look().await;
         match self.shared.find(id) {
             Some(key) => Ok(key),
             None if self.shared.knows_any() => Err(AuthError::Invalid),
@@ -137,21 +142,34 @@ impl Shared {
     }
 
     fn is_stale(&self) -> bool {
-        self.known(|known| known.fetched.is_none_or(|at| at.elapsed() > FRESH)) && self.may_look()
+        self.known(|known| known.fetched.is_none_or(|at| at.elapsed() > FRESH))
     }
 
-    fn may_look(&self) -> bool {
-        self.known(|known| known.looked.is_none_or(|at| at.elapsed() > LOOK_EVERY))
+    fn has_not_looked_for(&self, pause: Duration) -> bool {
+        self.known(|known| known.looked.is_none_or(|at| at.elapsed() > pause))
     }
 
-    /// Asks the issuer, unless that was just done.
+    /// Asks the issuer, unless that was just done. Who comes while somebody asks waits for the same answer.
     async fn look(&self) {
         let _looking = self.looking.lock().await;
-        if !self.may_look() {
-            return;
+        if self.has_not_looked_for(LOOK_EVERY) {
+            self.ask().await;
         }
+    }
+
+    /// Asks the issuer, and nobody waits for it.
+    fn look_beside(self: &Arc<Self>) {
+        if self.has_not_looked_for(LOOK_EVERY) && self.looking.try_lock().is_ok() {
+            let shared = self.clone();
+            tokio::spawn(async move { shared.look().await });
+        }
+    }
+
+    async fn ask(&self) {
+        let fetched = self.fetch().await;
+        // The pause begins when the answer is there: else those who waited for a slow one would ask again, one by one.
         self.known(|known| known.looked = Some(Instant::now()));
-        match self.fetch().await {
+        match fetched {
             Ok(keys) => self.known(|known| {
                 known.keys = keys.into();
                 known.fetched = Some(Instant::now());
@@ -239,7 +257,13 @@ mod tests {
         for url in ["https://id.example.com/jwks", "http://127.0.0.1:1/jwks", "http://localhost/jwks"] {
             assert!(Jwks::new(url).is_ok(), "{url}");
         }
-        for url in ["http://id.example.com/jwks", "ftp://localhost", "jwks", "http://localhost.evil.test/"] {
+        for url in [
+            "http://id.example.com/jwks",
+            "ftp://localhost",
+            "jwks",
+            "http://localhost.evil.test/",
+            "https://me:secret@id.example.com/jwks",
+        ] {
             assert!(Jwks::new(url).is_err(), "{url}");
         }
     }

@@ -96,10 +96,14 @@ impl Jwt {
     }
 
     pub(super) async fn verify(&self, token: &str) -> Result<Signed, AuthError> {
+        let header = decode_header(token).map_err(|_| AuthError::Invalid)?;
+        // Extensions that have to be understood (RFC 7515, section 4.1.11): none is.
+        if header.crit.is_some() {
+            return Err(AuthError::Invalid);
+        }
         match &self.keys {
             Keys::Secret(key) => self.check(token, key, Algorithm::HS256),
             Keys::Published(jwks) => {
-                let header = decode_header(token).map_err(|_| AuthError::Invalid)?;
                 if !matches!(header.alg, Algorithm::RS256 | Algorithm::ES256) {
                     return Err(AuthError::Invalid);
                 }
@@ -209,6 +213,23 @@ mod tests {
         let unsigned = unsigned.rsplit_once('.').unwrap().0;
         assert_eq!(verify(&format!("{unsigned}.")).await, Err(AuthError::Invalid));
         assert_eq!(verify(unsigned).await, Err(AuthError::Invalid));
+    }
+
+    #[tokio::test]
+    async fn what_has_to_be_understood_is_not_passed_over() {
+        for header in [json!({"alg": "HS256", "crit": ["b64"], "b64": false}), json!({"alg": "HS256", "crit": []})] {
+            assert_eq!(verify(&sign(&header, &claims(), SECRET)).await, Err(AuthError::Invalid), "{header}");
+        }
+    }
+
+    #[tokio::test]
+    async fn claims_that_are_there_twice_say_nothing() {
+        let header = BASE64.encode(r#"{"alg":"HS256"}"#);
+        let twice = claims().to_string().replacen('{', r#"{"sub":"22222222-2222-4222-8222-222222222222","#, 1);
+        let message = format!("{header}.{}", BASE64.encode(twice));
+        let key = hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes());
+        let signature = BASE64.encode(hmac::sign(&key, message.as_bytes()));
+        assert_eq!(verify(&format!("{message}.{signature}")).await, Err(AuthError::Invalid));
     }
 
     #[tokio::test]

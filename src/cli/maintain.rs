@@ -1,12 +1,12 @@
 //! Commands of the person who looks after the database. They work beside a running service as well.
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use clap::Args;
 
 use crate::{
     app::Database,
-    config::{DatabaseArgs, RetentionArgs},
+    config::{DatabaseArgs, RetentionArgs, duration},
     event::SessionId,
     store::{Difference, Pruned, Store},
 };
@@ -23,6 +23,14 @@ pub struct MigrateArgs {
     /// where it is missing, without a password
     #[arg(long, value_name = "ROLE")]
     grant_service_role: Option<String>,
+
+    /// How long that role has to keep history, whatever its nodes are told
+    #[arg(long, env = "COURSESTREAM_HISTORY_RETENTION", default_value = "30d", value_parser = duration, value_name = "TIME")]
+    history_retention: Duration,
+
+    /// How long that role has to keep entries of the access trail
+    #[arg(long, env = "COURSESTREAM_ACCESS_RETENTION", default_value = "365d", value_parser = duration, value_name = "TIME")]
+    access_retention: Duration,
 }
 
 #[derive(Debug, Args)]
@@ -51,7 +59,10 @@ pub async fn migrate(args: MigrateArgs) -> anyhow::Result<ExitCode> {
     let done = async {
         database.store.migrate().await?;
         match &args.grant_service_role {
-            Some(role) => database.store.provide_service(role).await,
+            Some(role) => {
+                database.store.provide_service(role).await?;
+                database.store.keep_at_least(args.history_retention, args.access_retention).await
+            }
             None => Ok(()),
         }
     }

@@ -169,6 +169,11 @@ pub struct LimitArgs {
     #[arg(long, env = "COURSESTREAM_BODY_BYTES_MAX", default_value_t = 1 << 20, value_name = "N",
         value_parser = clap::value_parser!(u32).range(1_024..))]
     pub body_bytes_max: u32,
+
+    /// The largest message that a client may send on a WebSocket or over Socket.IO, in bytes
+    #[arg(long, env = "COURSESTREAM_FRAME_BYTES_MAX", default_value_t = 64 << 10, value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1_024..=16 << 20))]
+    pub frame_bytes_max: u32,
 }
 
 /// A limit: given, or by default and then not for loopback.

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Feed, Wakeups,
-    notifier::{self, CHANNEL, Heard},
+    notifier::{self, Heard},
 };
 
 /// How the listener connects.
@@ -74,7 +74,7 @@ async fn listen_inner(feed: &Feed, options: &ListenerOptions) -> Result<std::con
         .await?;
     let mut listener = PgListener::connect_with(&pool).await?;
     listener.eager_reconnect(false);
-    listener.listen(CHANNEL).await?;
+    listener.listen(&feed.shared.channel).await?;
     // LISTEN is committed; what moved before it is found by asking.
     feed.sweep().await.map_err(|_| Lost::Closed)?;
 
@@ -108,7 +108,7 @@ async fn listen_inner(feed: &Feed, options: &ListenerOptions) -> Result<std::con
                 }
                 sent += 1;
                 sent_at = Instant::now();
-                if feed.shared.store.notify(CHANNEL, &[notifier::probe(feed.shared.node, sent)]).await.is_err() {
+                if feed.shared.store.notify(&feed.shared.channel, &[notifier::probe(feed.shared.node, sent)]).await.is_err() {
                     set(feed, Wakeups::Missing);
                 }
             }

@@ -87,6 +87,8 @@ pub struct Feed {
 
 struct Shared {
     node: Uuid,
+    /// Over which nodes wake each other.
+    channel: String,
     store: Store,
     tails: Mutex<HashMap<SessionId, Weak<Tail>>>,
     notifier: notifier::Gathered,
@@ -101,10 +103,12 @@ impl Shared {
 }
 
 impl Feed {
+    /// Nodes that are to wake each other have the same `channel`, of at most 63 bytes, which nobody else should know.
     #[must_use]
-    pub fn new(store: Store, node: Uuid) -> Self {
+    pub fn new(store: Store, node: Uuid, channel: String) -> Self {
         let shared = Shared {
             node,
+            channel,
             store,
             tails: Mutex::default(),
             notifier: notifier::Gathered::default(),

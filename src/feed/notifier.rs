@@ -4,6 +4,8 @@
 //! What moves while one statement is under way goes with the next. Payload: `m<node>;<session>:<offset>,…`, under 8,000 bytes
 //! (the limit of NOTIFY).
 //!
+//! The channel has a name that only nodes know: any login of the database may send on a channel and listen to it, analysts too.
+//!
 //! What a receiver must tolerate: payloads that are lost, doubled, late, out of order, or about sessions it does not follow.
 
 use std::{
@@ -20,7 +22,6 @@ use uuid::Uuid;
 use super::Shared;
 use crate::event::{Offset, SessionId};
 
-pub(super) const CHANNEL: &str = "coursestream";
 const PAYLOAD_BYTES_MAX: usize = 7_900;
 
 /// Sessions that moved since the last statement.
@@ -54,7 +55,7 @@ pub(super) async fn run(shared: &Shared, stop: CancellationToken) {
         };
         let moved = shared.notifier.take();
         if !moved.is_empty()
-            && let Err(error) = shared.store.notify(CHANNEL, &payloads(shared.node, &moved)).await
+            && let Err(error) = shared.store.notify(&shared.channel, &payloads(shared.node, &moved)).await
         {
             // Other nodes find what moved in their sweep.
             tracing::warn!(%error, "other nodes could not be told which sessions moved");

@@ -1,10 +1,13 @@
 //! Which pages may call: CORS for HTTP, and the same check on a WebSocket's `Origin`, which browsers send and do not enforce.
+//!
+//! Where nobody is asked who he is, the name that a request came by counts as well: a page can have a name of its own lead to
+//! 127.0.0.1 once it is loaded (DNS rebinding), and its requests are then of one origin with the service.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use poem::{
-    Endpoint, EndpointExt, IntoEndpoint, IntoResponse, Request, Response,
-    http::{HeaderValue, Method, header},
+    Endpoint, EndpointExt, Error, IntoEndpoint, IntoResponse, Request, Response,
+    http::{HeaderValue, Method, StatusCode, header},
     middleware::Cors,
 };
 
@@ -14,6 +17,8 @@ pub struct AllowedOrigins {
     patterns: Arc<[Pattern]>,
     /// Pages from loopback may call: for development, when the service itself is bound to loopback.
     loopback: bool,
+    /// Requests by other names than this machine's own are refused.
+    local_names: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +42,20 @@ impl AllowedOrigins {
     /// Names the first text that is no origin.
     pub fn parse(origins: &[String], loopback: bool) -> Result<Self, OriginError> {
         let patterns = origins.iter().map(|text| Pattern::parse(text)).collect::<Result<_, _>>()?;
-        Ok(Self { patterns, loopback })
+        Ok(Self { patterns, loopback, local_names: false })
+    }
+
+    /// Takes requests only by names that no one else gives: `localhost`, addresses, the hosts of these origins.
+    #[must_use]
+    pub fn by_local_names(self) -> Self {
+        Self { local_names: true, ..self }
+    }
+
+    /// Whether a request may come by this `Host`.
+    fn takes(&self, host: &str) -> bool {
+        !self.local_names
+            || is_local(host)
+            || ["http", "https"].iter().any(|scheme| self.allows(&format!("{scheme}://{host}")))
     }
 
     /// Whether pages of this origin may call.
@@ -81,11 +99,22 @@ impl Pattern {
 /// `http://localhost`, `http://127.0.0.1`, `http://[::1]`, on any port.
 fn is_loopback(origin: &str) -> bool {
     let Some((_, authority)) = origin.split_once("://") else { return false };
-    let host = match authority.strip_prefix('[') {
+    matches!(without_port(authority), "localhost" | "127.0.0.1" | "::1")
+}
+
+/// The host of an authority, without the brackets of an IPv6 address.
+fn without_port(authority: &str) -> &str {
+    match authority.strip_prefix('[') {
         Some(rest) => rest.split(']').next().unwrap_or_default(),
         None => authority.split(':').next().unwrap_or_default(),
-    };
-    matches!(host, "localhost" | "127.0.0.1" | "::1")
+    }
+}
+
+/// An address, or a name that always means this machine (RFC 6761, section 6.3).
+fn is_local(host: &str) -> bool {
+    let name = without_port(host).to_ascii_lowercase();
+    let name = name.strip_suffix('.').unwrap_or(&name);
+    name.parse::<IpAddr>().is_ok() || name == "localhost" || name.ends_with(".localhost")
 }
 
 /// Refuses requests of other pages with 403 and answers preflights.
@@ -93,6 +122,7 @@ pub(super) fn guard(
     endpoint: impl IntoEndpoint<Endpoint = impl Endpoint + 'static>,
     origins: AllowedOrigins,
 ) -> impl IntoEndpoint<Endpoint = impl Endpoint> {
+    let names = origins.clone();
     let cors = Cors::new()
         .allow_origins_fn(move |origin| origins.allows(origin))
         .allow_methods([Method::GET, Method::POST, Method::DELETE, Method::HEAD, Method::OPTIONS])
@@ -107,7 +137,22 @@ pub(super) fn guard(
         .expose_headers(["retry-after", "www-authenticate"])
         .allow_credentials(true)
         .max_age(3_600);
-    endpoint.into_endpoint().with(cors).around(same_origin)
+    endpoint
+        .into_endpoint()
+        .with(cors)
+        .around(same_origin)
+        .around(move |next, request| by_name(next, request, names.clone()))
+}
+
+/// Refuses requests by names that are not taken. Browsers always send one.
+async fn by_name<E: Endpoint>(next: Arc<E>, request: Request, origins: AllowedOrigins) -> poem::Result<Response> {
+    let mut names = request.headers().get_all(header::HOST).iter();
+    if names.any(|host| !host.to_str().is_ok_and(|host| origins.takes(host))) {
+        let detail =
+            "Host: must be localhost or an address, or the host of a --cors-origin, where nobody is asked who he is";
+        return Err(Error::from_string(detail, StatusCode::FORBIDDEN));
+    }
+    next.call(request).await.map(IntoResponse::into_response)
 }
 
 /// Caches must not give the page of one origin what another was answered: what is answered, and with which headers, depends on
@@ -119,6 +164,8 @@ pub(super) async fn vary<E: Endpoint>(next: Arc<E>, request: Request) -> poem::R
     if !is_said {
         headers.append(header::VARY, HeaderValue::from_static("Origin"));
     }
+    // What a user wrote must not become a script because it looks like one.
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     Ok(response)
 }
 
@@ -173,6 +220,30 @@ mod tests {
         }
         assert!(!development.allows("http://localhost.evil.test"));
         assert!(!development.allows("null"));
+    }
+
+    #[test]
+    fn names_that_anybody_can_give_are_refused() {
+        let origins = AllowedOrigins::parse(&["https://app.example.com".to_owned()], true).unwrap();
+        assert!(origins.takes("evil.test"), "unless they are asked for, all are taken");
+        let origins = origins.by_local_names();
+        for host in [
+            "localhost",
+            "LOCALHOST:8080",
+            "localhost.:8080",
+            "courses.localhost",
+            "127.0.0.1:8080",
+            "[::1]:8080",
+            "10.1.2.3",
+            "app.example.com",
+        ] {
+            assert!(origins.takes(host), "{host}");
+        }
+        for host in
+            ["evil.test", "evil.test:8080", "127.0.0.1.evil.test", "localhost.evil.test", "notlocalhost", "", "[::1"]
+        {
+            assert_eq!(origins.takes(host), host == "[::1", "{host}");
+        }
     }
 
     #[test]

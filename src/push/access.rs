@@ -91,6 +91,12 @@ impl Access {
                     let message = "the token is another caller's: open another connection for it";
                     return Err(error(None, ErrorCode::Forbidden, message));
                 }
+                let reach = |principal| policy::reach(principal, Action::ReadSession);
+                if reach(&granted.principal) < reach(principal) {
+                    // What is joined goes on without being asked about again.
+                    let message = "the key opens less than before: open another connection for it";
+                    return Err(error(None, ErrorCode::Forbidden, message));
+                }
             }
         }
         let until = granted.until;

@@ -39,6 +39,8 @@ pub struct Push {
     pub store: Arc<Store>,
     pub auth: Auth,
     pub limits: Limits,
+    /// The largest message that a client may send, in bytes.
+    pub frame_bytes_max: usize,
     /// Takes note of who joins what.
     pub joins: JoinNotes,
     /// Every connection runs in here.
@@ -65,6 +67,9 @@ fn caller(request: &Request) -> Caller {
     request.extensions().get::<Caller>().cloned().unwrap_or_else(nobody)
 }
 
+/// What a message costs beside its bytes, in bytes.
+const MESSAGE_COST: usize = 64;
+
 /// Makes a client that sends much wait, by not reading on.
 #[derive(Clone)]
 struct Meter {
@@ -73,8 +78,9 @@ struct Meter {
 }
 
 impl Meter {
+    /// A message of so many bytes has come; of none, too, it has to be read and answered.
     async fn take(&self, bytes: usize) {
-        if let Err(busy) = self.limits.bytes_from(self.address, bytes) {
+        if let Err(busy) = self.limits.bytes_from(self.address, bytes + MESSAGE_COST) {
             tokio::time::sleep(busy.retry_after).await;
         }
     }

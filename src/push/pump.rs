@@ -81,7 +81,11 @@ impl Pump {
     ///
     /// The `session_error` to send.
     pub fn authenticate<'a>(&'a mut self, token: &'a str) -> BoxFuture<'a, Result<ServerEvent, ServerEvent>> {
-        self.access.authenticate(token).boxed()
+        async move {
+            self.access.slow_down().await;
+            self.access.authenticate(token).await
+        }
+        .boxed()
     }
 
     /// Joins a session and returns the `session_status` to send before anything else of it. Joining again changes

@@ -38,10 +38,9 @@ use crate::{
     wire::{AsProblem, Authenticate, ErrorCode, Form, Join, Leave, Problem, ServerEvent},
 };
 
-/// The largest frame that a client may send.
-const CLIENT_FRAME_BYTES_MAX: usize = 64 << 10;
-/// What is read at all: a larger frame than allowed earns an answer, one larger than this closes the connection.
-const CLIENT_FRAME_BYTES_READ: usize = 1 << 20;
+/// What is read at all, or as much as is allowed: a larger frame than allowed earns an answer, one larger than this closes the
+/// connection.
+const FRAME_BYTES_READ: usize = 1 << 20;
 const PING_EVERY: Duration = Duration::from_secs(25);
 /// A peer from which nothing came for so long, no pong either, is gone.
 const SILENCE_MAX: Duration = Duration::from_secs(45);
@@ -67,10 +66,13 @@ async fn open(push: Push, request: &Request) -> Result<Response, Problem> {
         caller.granted = Some(push.auth.authenticate(token).await?);
     }
     let pump = push.pump(&caller, Transport::WebSocket)?;
-    let (connections, limits) = (push.connections.clone(), push.limits.clone());
-    let config = upgrade::config(CLIENT_FRAME_BYTES_READ);
-    let meter = Meter { limits, address: caller.address };
-    Ok(upgrade::upgrade(&connections, request, config, move |socket| serve(pump, meter, push.shutdown, socket)))
+    let connections = push.connections.clone();
+    let config = upgrade::config(push.frame_bytes_max.max(FRAME_BYTES_READ));
+    let reading = Reading {
+        meter: Meter { limits: push.limits.clone(), address: caller.address },
+        frame_bytes_max: push.frame_bytes_max,
+    };
+    Ok(upgrade::upgrade(&connections, request, config, move |socket| serve(pump, reading, push.shutdown, socket)))
 }
 
 enum Command {
@@ -88,7 +90,7 @@ struct ClientFrame {
     data: Value,
 }
 
-async fn serve(pump: Pump, meter: Meter, shutdown: CancellationToken, socket: Socket) {
+async fn serve(pump: Pump, reading: Reading, shutdown: CancellationToken, socket: Socket) {
     let _gauge = Gauge::new("websocket");
     let (mut sink, mut stream) = socket.split();
     let (commands, received) = mpsc::channel(COMMANDS_MAX);
@@ -96,7 +98,7 @@ async fn serve(pump: Pump, meter: Meter, shutdown: CancellationToken, socket: So
     let end = {
         // Each is polled only when it is woken itself: a delivery must not cost a look at the socket's other side.
         let mut parts: FuturesUnordered<BoxFuture<'_, Part>> = FuturesUnordered::new();
-        parts.push(read(&mut stream, commands, &heard, &meter).map(Part::Read).boxed());
+        parts.push(read(&mut stream, commands, &heard, &reading).map(Part::Read).boxed());
         parts.push(write(&mut sink, received, pump, shutdown).map(Part::Written).boxed());
         parts.push(heard.silence().map(|()| Part::Silent).boxed());
         match parts.next().await {
@@ -194,17 +196,34 @@ impl Heard {
     }
 }
 
-async fn read(stream: &mut SplitStream<Socket>, commands: mpsc::Sender<Command>, heard: &Heard, meter: &Meter) -> End {
+/// How much is read of a client.
+struct Reading {
+    meter: Meter,
+    frame_bytes_max: usize,
+}
+
+impl Reading {
+    fn too_large(&self) -> Command {
+        refuse(format!("a frame must not be larger than {} bytes", self.frame_bytes_max))
+    }
+}
+
+async fn read(
+    stream: &mut SplitStream<Socket>,
+    commands: mpsc::Sender<Command>,
+    heard: &Heard,
+    reading: &Reading,
+) -> End {
     while let Some(message) = stream.next().await {
         heard.now();
-        meter.take(message.as_ref().map_or(0, Message::len)).await;
+        reading.meter.take(message.as_ref().map_or(0, Message::len)).await;
         let command = match message {
-            Ok(Message::Text(text)) if text.len() > CLIENT_FRAME_BYTES_MAX => refuse(too_large()),
+            Ok(Message::Text(text)) if text.len() > reading.frame_bytes_max => reading.too_large(),
             Ok(Message::Text(text)) => parse(&text),
             Ok(Message::Binary(_)) => refuse("frames must be text".to_owned()),
             Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => continue,
             Err(Error::Capacity(CapacityError::MessageTooLong { .. })) => {
-                let _ = commands.send(refuse(too_large())).await;
+                let _ = commands.send(reading.too_large()).await;
                 return End::Unreadable;
             }
             Ok(Message::Close(_)) => return End::Closed,
@@ -215,10 +234,6 @@ async fn read(stream: &mut SplitStream<Socket>, commands: mpsc::Sender<Command>,
         }
     }
     End::Lost
-}
-
-fn too_large() -> String {
-    format!("a frame must not be larger than {CLIENT_FRAME_BYTES_MAX} bytes")
 }
 
 fn refuse(message: String) -> Command {

@@ -204,6 +204,23 @@ impl Store {
         Ok(())
     }
 
+    /// How long nodes have to keep history and the access trail that do not own the schema. For its owner.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be asked, or the login may not.
+    pub async fn keep_at_least(&self, history: Duration, access: Duration) -> Result<(), StoreError> {
+        sqlx::query!(
+            "update coursestream.retention_floors
+            set kept = make_interval(secs => case what when 'history' then $1::float8 else $2::float8 end)",
+            history.as_secs_f64(),
+            access.as_secs_f64()
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
     /// Whether every migration of this version has been applied.
     ///
     /// # Errors

@@ -29,6 +29,7 @@ const ARCHIVE_ATTEMPTS_MAX: u32 = 50;
 /// its id already may still wait for a connection.
 const PARTITION_GRACE: Duration = Duration::from_secs(10);
 const EXPIRE_BATCH: usize = 5_000;
+const DELETE_BATCH: i64 = 5_000;
 
 fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -160,6 +161,7 @@ impl Store {
             Outdated,
             "select name, lower_bound, upper_bound from coursestream.partitions p
             where archived_at is not null and upper_bound <= coursestream.uuid_floor($1)
+                and upper_bound <= (select coursestream.droppable_before('history'))
                 and not exists (
                     select from coursestream.sessions s
                     where s.ended_at is not null and s.sealed_at is null
@@ -179,48 +181,16 @@ impl Store {
         if !seals::append_retention(connection, partition.lower_bound, partition.upper_bound).await? {
             return Ok(false);
         }
-        while delete_sessions(connection, partition).await? > 0 {}
-        // No foreign key does it for these.
-        while delete_joins(connection, partition).await? > 0 {}
-        while delete_leaves(connection, partition).await? > 0 {}
+        while delete_history(connection, &partition.name).await? > 0 {}
         alone_for_a_moment(connection, Change::Drop, &partition.name).await
     }
 }
 
-/// A batch of the partition's sessions, with all that hangs on them; says how many there were.
-async fn delete_sessions(connection: &mut PgConnection, partition: &Outdated) -> Result<u64, sqlx::Error> {
-    let deleted = sqlx::query!(
-        "delete from coursestream.sessions where session_id in (
-                    select session_id from coursestream.sessions
-                    where session_id >= $1 and session_id < $2 and expired_at is not null limit 5000
-                )",
-        partition.lower_bound,
-        partition.upper_bound
-    );
-    Ok(deleted.execute(connection).await?.rows_affected())
-}
-
-async fn delete_joins(connection: &mut PgConnection, partition: &Outdated) -> Result<u64, sqlx::Error> {
-    let deleted = sqlx::query!(
-        "delete from coursestream.joins where ctid = any(array(
-                    select ctid from coursestream.joins where session_id >= $1 and session_id < $2 limit 5000
-                ))",
-        partition.lower_bound,
-        partition.upper_bound
-    );
-    Ok(deleted.execute(connection).await?.rows_affected())
-}
-
-async fn delete_leaves(connection: &mut PgConnection, partition: &Outdated) -> Result<u64, sqlx::Error> {
-    let deleted = sqlx::query!(
-        "delete from coursestream.seal_leaves where session_id in (
-                    select session_id from coursestream.seal_leaves
-                    where session_id >= $1 and session_id < $2 limit 5000
-                )",
-        partition.lower_bound,
-        partition.upper_bound
-    );
-    Ok(deleted.execute(connection).await?.rows_affected())
+/// A batch of what hangs on the partition: its sessions with their courses, joins, leaves. Says how much there was.
+async fn delete_history(connection: &mut PgConnection, partition: &str) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar!(r#"select coursestream.delete_history($1, $2) as "deleted!""#, partition, DELETE_BATCH)
+        .fetch_one(connection)
+        .await
 }
 
 struct Outdated {

@@ -4,7 +4,7 @@ use std::{net::IpAddr, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value};
-use sqlx::{Connection, types::Json};
+use sqlx::types::Json;
 use uuid::{NoContext, Timestamp, Uuid};
 
 use super::{
@@ -172,29 +172,16 @@ impl Store {
         let mut deleted = 0;
         loop {
             let batch = self.prune_access_batch(first_id_at(kept_from)).await?;
-            deleted += batch;
+            deleted += batch.unsigned_abs();
             if batch == 0 {
                 return Ok(deleted);
             }
         }
     }
 
-    async fn prune_access_batch(&self, kept_from: Uuid) -> Result<u64, StoreError> {
-        let mut connection = self.pool.acquire().await?;
-        let mut transaction = connection.begin().await?;
-        sqlx::query!("select set_config('coursestream.trail_retention', 'over', true)")
-            .fetch_one(&mut *transaction)
-            .await?;
-        let done = sqlx::query!(
-            "delete from coursestream.access_trail where access_id in (
-                select access_id from coursestream.access_trail where access_id < $1 order by access_id limit $2
-            )",
-            kept_from,
-            PRUNE_BATCH
-        )
-        .execute(&mut *transaction)
-        .await?;
-        transaction.commit().await?;
-        Ok(done.rows_affected())
+    async fn prune_access_batch(&self, kept_from: Uuid) -> Result<i64, StoreError> {
+        let deleted =
+            sqlx::query_scalar!(r#"select coursestream.delete_accesses($1, $2) as "deleted!""#, kept_from, PRUNE_BATCH);
+        Ok(deleted.fetch_one(&self.pool).await?)
     }
 }

@@ -91,7 +91,8 @@ impl Nodes {
             partition_width: Duration::from_secs(3_600),
         };
         let store = Store::connect(options).await.unwrap();
-        let [near, other, far] = [(); 3].map(|()| Feed::new(store.clone(), Uuid::new_v4()));
+        let [near, other, far] =
+            [(); 3].map(|()| Feed::new(store.clone(), Uuid::new_v4(), "coursestream_test".to_owned()));
         // They run as long as the test does.
         let never = CancellationToken::new();
         for feed in [&near, &far] {

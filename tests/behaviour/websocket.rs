@@ -357,6 +357,22 @@ async fn a_frame_over_64_kib_is_refused_and_one_below_is_read() {
 }
 
 #[tokio::test]
+async fn frames_may_be_as_large_as_the_node_is_told() {
+    let database = Database::create().await;
+    let service = Service::start_with(&database, &["--frame-bytes-max", "2097152"]).await;
+    let frame = |bytes: usize| {
+        format!(r#"{{"event":"join_session","data":{{"sessionId":"{NOBODY}","padding":"{}"}}}}"#, "x".repeat(bytes))
+    };
+    let mut socket = Socket::connect(&service).await;
+    socket.send_text(&frame(2_000_000)).await;
+    expect_error(&mut socket, "session_not_found").await;
+    socket.send_text(&frame(2_097_152)).await;
+    expect_error(&mut socket, "bad_request").await;
+    let (_, handshake) = crate::socketio::raw::Websocket::open(&crate::socketio::socket::url(&service)).await;
+    assert_eq!(handshake["maxPayload"], 2_097_152);
+}
+
+#[tokio::test]
 async fn a_frame_without_measure_is_answered_before_the_connection_is_closed() {
     let (service, _) = node().await;
     let mut socket = Socket::connect(&service).await;

@@ -26,13 +26,13 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(45);
 /// The same where it has to say who it is.
 const INTRODUCTION_TIMEOUT: Duration = Duration::from_secs(10);
 
-fn options() -> Options {
+fn options(payload_bytes_max: usize) -> Options {
     Options {
         // Those of the reference server, which clients and proxies are used to.
         ping_interval: Duration::from_secs(25),
         ping_timeout: Duration::from_secs(20),
         upgrade_timeout: Duration::from_secs(10),
-        payload_bytes_max: 64 << 10,
+        payload_bytes_max,
         packets_max: 256,
         polling_name: "socketio_polling",
         websocket_name: "socketio_websocket",
@@ -44,7 +44,7 @@ pub fn endpoint(push: Push, keys: Keys) -> impl Endpoint + use<> {
     let (connections, shutdown) = (push.connections.clone(), push.shutdown.clone());
     let limits = push.limits.clone();
     let connect_timeout = if push.auth.is_open() { CONNECT_TIMEOUT } else { INTRODUCTION_TIMEOUT };
-    let engine = Engine::new(options(), connections, shutdown, move |link| {
+    let engine = Engine::new(options(push.frame_bytes_max), connections, shutdown, move |link| {
         let handler = Handler::new(push.clone(), link.address, keys.clone());
         connection::serve(link, handler, connect_timeout)
     });

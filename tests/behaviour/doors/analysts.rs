@@ -100,6 +100,15 @@ async fn an_analyst_of_another_user_is_refused_what_leads_around_the_views() {
         ))
         .await
         .unwrap();
+    let mut owner = database.connect().await;
+    for view in names(&mut owner, "analytics_own").await {
+        let columns = format!(
+            "select string_agg(format('pg_temp.tell(%I::text)', attname), ' and ') from pg_attribute
+            where attrelid = 'analytics_own.{view}'::regclass and attnum > 0"
+        );
+        let asked: String = owner.fetch_one(sqlx::AssertSqlSafe(columns)).await.unwrap().get(0);
+        assert_eq!(count(&mut analyst, format!("select count(*) from {view} where {asked}")).await, 0, "{view}");
+    }
     for statement in [
         "select count(*) from runs where pg_temp.tell(topic)",
         "select count(*) from runs where topic::integer = 1",
@@ -109,4 +118,26 @@ async fn an_analyst_of_another_user_is_refused_what_leads_around_the_views() {
         let rows = analyst.fetch_one(sqlx::raw_sql(statement)).await.unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(rows.get::<i64, _>(0), 0, "{statement}");
     }
+}
+
+/// Any login may listen to a channel and send on it, if it knows its name.
+#[tokio::test]
+async fn an_analyst_neither_hears_nor_wakes_the_nodes() {
+    let database = Database::create().await;
+    let service = Service::start(&database).await;
+    let api = Api::of(&service);
+    let analyst = analyst(&database, "analyst_who_listens", USER).await;
+    analyst.close().await.unwrap();
+    let options = database.options().username("analyst_who_listens");
+    let pool = sqlx::postgres::PgPoolOptions::new().max_connections(1).connect_with(options).await.unwrap();
+    let mut listener = sqlx::postgres::PgListener::connect_with(&pool).await.unwrap();
+    let mut owner = database.connect().await;
+    let secret = "select 'coursestream_' || left(encode(value, 'hex'), 32) from coursestream.secrets where name = 'wakeup_channel'";
+    let channel: String = owner.fetch_one(secret).await.unwrap().get(0);
+    listener.listen_all(["coursestream", &channel]).await.unwrap();
+    run(&api, OTHER_USER, "The other's secret").await;
+    let heard = listener.recv().await.unwrap();
+    assert_eq!(heard.channel(), channel, "nothing is said where everybody can hear it");
+    let error = sqlx::query("select value from coursestream.secrets").fetch_all(&mut listener).await.unwrap_err();
+    assert_eq!(error.as_database_error().unwrap().code().unwrap(), "42501", "{error}");
 }

@@ -43,6 +43,43 @@ async fn cross_site_websocket_hijacking() {
     assert_eq!(answer.status, 403);
 }
 
+/// A page has its own name lead to this machine once it is loaded (DNS rebinding): to the browser it is then of one origin with
+/// the service, and what it asks for comes without an `Origin`, or with its own.
+#[tokio::test]
+async fn a_name_that_was_made_to_lead_here_opens_no_open_node() {
+    let database = Database::create().await;
+    let service = Service::start_with(&database, &["--cors-origin", "https://app.example.com"]).await;
+    let api = Api::of(&service);
+    let ask = async |api: &Api, host: &str, path: &str| {
+        let request = api.request(Method::GET, path).header("host", host).header("connection", "upgrade");
+        let request = request.header("upgrade", "websocket").header("sec-websocket-version", "13");
+        let request = request.header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
+        let own = request.try_clone().unwrap().header("origin", format!("http://{host}"));
+        (request.send().await.unwrap().status().as_u16(), own.send().await.unwrap().status().as_u16())
+    };
+    let (polling, websocket) = ("/socket.io/?EIO=4&transport=polling", "/socket.io/?EIO=4&transport=websocket");
+    for path in ["/api/v1/sessions", "/ws", polling, websocket, "/metrics", "/"] {
+        for host in ["evil.test", "evil.test:8080", "localhost.evil.test", "127.0.0.1.evil.test"] {
+            assert_eq!(ask(&api, host, path).await, (403, 403), "{host} {path}");
+        }
+        for host in ["localhost:8080", "127.0.0.1:8080", "[::1]:8080", "app.example.com"] {
+            let (without, own) = ask(&api, host, path).await;
+            assert!(without < 400 && own < 400, "{host} {path}: {without}, {own}");
+        }
+    }
+    let start = api.request(Method::POST, "/api/v1/course-generation/generate").header("host", "evil.test");
+    let body = json!({"course_topic": "Rust ownership", "user_id": USER});
+    let answer = Answer::to(start.header("origin", "http://evil.test").json(&body)).await;
+    assert_eq!(answer.status, 403, "{}", answer.text);
+    assert!(answer.text.contains("Host: "), "{}", answer.text);
+    // Where everybody is asked who he is, or the operator says so, a node has whatever name it is given.
+    for arguments in [&["--api-keys"][..], &["--insecure-open"]] {
+        let service = Service::start_with(&database, arguments).await;
+        let answer = ask(&Api::of(&service), "courses.example.com", "/health/live").await;
+        assert_eq!(answer, (200, 200), "{arguments:?}");
+    }
+}
+
 fn nested(depth: usize) -> String {
     format!("{}{}", "[".repeat(depth), "]".repeat(depth))
 }

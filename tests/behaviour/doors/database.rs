@@ -14,14 +14,21 @@ const ROLE: &str = "service_of_the_tests";
 
 /// The database as a node's role sees it.
 async fn as_service(database: &Database) -> Database {
-    service::run(&["migrate", "--database-url", &database.url, "--grant-service-role", ROLE]).await;
+    as_service_that_keeps(database, "30d").await
+}
+
+/// The same, where it may drop what is older.
+async fn as_service_that_keeps(database: &Database, retention: &str) -> Database {
+    let grant = ["migrate", "--database-url", &database.url, "--grant-service-role", ROLE];
+    let kept = ["--history-retention", retention, "--access-retention", retention];
+    service::run(&[&grant[..], &kept].concat()).await;
     database.as_role(ROLE)
 }
 
 #[tokio::test]
 async fn a_node_does_all_of_its_work_without_owning_anything() {
     let database = Database::create().await;
-    let restricted = as_service(&database).await;
+    let restricted = as_service_that_keeps(&database, "15s").await;
     let fast = [
         "--offline-pace",
         "0ms",
@@ -106,6 +113,48 @@ async fn a_node_can_neither_change_nor_take_away_an_event() {
         assert!(error.to_string().contains(words), "{statement}: {error}");
     }
     connection.close().await.unwrap();
+}
+
+/// A node that was taken over cannot end the retention of what the owner keeps, nor delete what leads to it.
+#[tokio::test]
+async fn a_node_drops_nothing_before_its_time_whatever_it_is_told() {
+    let database = Database::create().await;
+    let restricted = as_service(&database).await;
+    let hasty = ["--offline-pace", "0ms", "--session-ttl", "0s", "--prune-every", "1s", "--partition-width", "1s"];
+    let hasty = [&hasty[..], &["--history-retention", "1s", "--access-retention", "0s"]].concat();
+    let service = Service::start_with(&restricted, &hasty).await;
+    let api = Api::of(&service);
+    let session = api.generate("Rust ownership").await;
+    api.wait_for_end(&session).await;
+    assert_eq!(api.get("/api/v1/audit/access").await.0, 200, "which is written down");
+    api.wait_for(&session, |summary| summary["archived"] == true).await;
+
+    let mut owner = database.connect().await;
+    let archived =
+        "select name from coursestream.partitions where archived_at is not null order by lower_bound limit 1";
+    let partition: String = owner.fetch_one(archived).await.unwrap().get(0);
+    let mut connection = restricted.options().connect().await.unwrap();
+    for statement in [
+        "delete from coursestream.sessions",
+        "delete from coursestream.seal_leaves",
+        "delete from coursestream.joins",
+        "delete from coursestream.access_trail",
+        "update coursestream.retention_floors set kept = '0'",
+        "insert into coursestream.retention_floors values ('access', '0')",
+    ] {
+        let error = connection.execute(statement).await.unwrap_err();
+        assert_eq!(error.as_database_error().unwrap().code().unwrap(), "42501", "{statement}: {error}");
+    }
+    for function in ["delete_history('{}', 5)", "drop_partition('{}')"] {
+        let statement = format!("select coursestream.{}", function.replace("{}", &partition));
+        let error = connection.execute(sqlx::AssertSqlSafe(statement)).await.unwrap_err();
+        assert!(error.to_string().contains("is to be kept"), "{function}: {error}");
+    }
+    let trail = "select coursestream.delete_accesses('ffffffff-ffff-ffff-ffff-ffffffffffff', 5000)";
+    assert_eq!(connection.fetch_one(trail).await.unwrap().get::<i64, _>(0), 0, "nothing is old enough");
+    assert_eq!(api.get(&format!("/api/v1/sessions/{session}")).await.0, 200);
+    let log = service.stderr();
+    assert!(!log.contains("WARN") && !log.contains("ERROR"), "a pass skips what is kept: {log}");
 }
 
 #[tokio::test]

@@ -114,14 +114,15 @@ async fn connections_of_an_address_are_counted_sockets_among_them() {
     let (service, _) = open(&["--connections-per-address", "3"]).await;
     let socket = Socket::connect(&service).await;
     let (first, second) = (raw(&service, b"").await, raw(&service, b"").await);
-    let refused = rest(raw(&service, b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n").await).await;
+    let refused = rest(raw(&service, b"GET /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n").await).await;
     assert!(refused.starts_with("HTTP/1.1 429") && refused.contains("retry-after: "), "{refused:?}");
     // Any of them makes room, an upgraded one too.
     socket.cut();
     let heard = async {
         loop {
             let answer =
-                rest(raw(&service, b"GET /health/live HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await).await;
+                rest(raw(&service, b"GET /health/live HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await)
+                    .await;
             if answer.starts_with("HTTP/1.1 200") {
                 return;
             }
@@ -135,7 +136,7 @@ async fn connections_of_an_address_are_counted_sockets_among_them() {
 #[tokio::test]
 async fn a_head_that_trickles_in_is_not_waited_for() {
     let (service, _) = open(&["--header-timeout", "1s"]).await;
-    for start in [&b""[..], b"GET /health/live HTTP/1.1\r\nhost: x\r\nx-slow: "] {
+    for start in [&b""[..], b"GET /health/live HTTP/1.1\r\nhost: localhost\r\nx-slow: "] {
         let _ = rest(raw(&service, start).await).await;
     }
 }
@@ -143,7 +144,8 @@ async fn a_head_that_trickles_in_is_not_waited_for() {
 #[tokio::test]
 async fn a_body_that_trickles_in_is_not_waited_for() {
     let (service, _) = open(&["--body-timeout", "1s"]).await;
-    let head = b"POST /api/v1/course-generation/generate HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
+    let head =
+        b"POST /api/v1/course-generation/generate HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
         content-length: 1000\r\nconnection: close\r\n\r\n{\"course_topic\"";
     let answer = rest(raw(&service, head).await).await;
     assert!(answer.starts_with("HTTP/1.1 408"), "{answer:?}");
@@ -176,6 +178,22 @@ async fn bytes_of_an_address_are_counted() {
     let mut socket = Socket::connect(&service).await;
     socket.send("are_you_there", json!("x".repeat(1_000))).await;
     assert_eq!(socket.expect("session_error").await["code"], "bad_request");
+}
+
+#[tokio::test]
+async fn messages_without_bytes_are_not_for_nothing() {
+    let (service, api) = open(&["--bytes-per-address", "1000"]).await;
+    let mut socket = Socket::connect(&service).await;
+    // 400 bytes, and as many answers.
+    for _ in 0..200 {
+        socket.send_text("{}").await;
+    }
+    let slowed = async {
+        while metric(&api, r#"coursestream_limited_total{limit="bytes"}"#).await == 0.0 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, slowed).await.expect("it is not read on");
 }
 
 #[tokio::test]

@@ -244,6 +244,26 @@ async fn a_revoked_key_ends_what_it_had_opened() {
 }
 
 #[tokio::test]
+async fn a_key_that_opens_less_than_before_does_not_take_its_streams_along() {
+    let guarded = guarded(&[]).await;
+    let outside = guarded.outside_session().await;
+    let key = super::callers::create_key(&guarded.database, &["auditor", "operator"]).await;
+    let mut socket = Socket::connect(&guarded.service).await;
+    socket.send("authenticate", json!(key)).await;
+    socket.expect("authenticated").await;
+    socket.join(&outside.session).await;
+    socket.expect("course_generation_update").await;
+    let mut owner = guarded.database.connect().await;
+    let narrow = "update coursestream.api_keys set roles = '{operator}' where roles = '{auditor,operator}'";
+    assert_eq!(owner.execute(narrow).await.unwrap().rows_affected(), 1);
+    assert_eq!(socket.expect("session_error").await["code"], "unauthorized");
+    outside.log(1).await;
+    socket.send("authenticate", json!(key)).await;
+    let next = socket.next().await.unwrap();
+    assert_eq!((next.event.as_str(), &next.data["code"]), ("session_error", &json!("forbidden")), "{next:?}");
+}
+
+#[tokio::test]
 async fn while_the_service_is_open_tokens_are_nobodys_business() {
     let database = crate::support::database::Database::create().await;
     let service = crate::support::service::Service::start(&database).await;

@@ -231,6 +231,31 @@ async fn an_issuer_that_is_away_stops_nobody_whose_key_is_known() {
 }
 
 #[tokio::test]
+async fn an_issuer_that_does_not_answer_is_asked_once_for_all_who_wait() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/jwks.json", listener.local_addr().unwrap());
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counted = asked.clone();
+    let silent = tokio::spawn(async move {
+        let mut held = Vec::new();
+        while let Ok((stream, _)) = listener.accept().await {
+            counted.fetch_add(1, Ordering::Relaxed);
+            held.push(stream);
+        }
+    });
+    let database = Database::create().await;
+    let arguments = ["--jwks-url", &url, "--jwt-issuer", ISSUER, "--jwt-audience", AUDIENCE];
+    let service = Service::start_with(&database, &arguments).await;
+    let api = Api::of(&service);
+    let key = Key::ec();
+    let tokens: Vec<String> = (0..4).map(|number| key.sign(&number.to_string(), &claims())).collect();
+    let answers = futures_util::future::join_all(tokens.iter().map(|token| status(&api, token))).await;
+    assert_eq!(answers, [503; 4]);
+    assert_eq!(asked.load(Ordering::Relaxed), 1, "or whoever makes up names could have others wait for long");
+    silent.abort();
+}
+
+#[tokio::test]
 async fn while_nothing_is_known_nobody_is_told_that_he_is_wrong() {
     let key = Key::ec();
     let issuer = Issuer::start(json!([])).await;
