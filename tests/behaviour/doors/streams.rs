@@ -252,6 +252,7 @@ async fn a_key_that_opens_less_than_before_does_not_take_its_streams_along() {
     socket.send("authenticate", json!(key)).await;
     socket.expect("authenticated").await;
     socket.join(&outside.session).await;
+    socket.expect("session_status").await;
     socket.expect("course_generation_update").await;
     let mut owner = guarded.database.connect().await;
     let narrow = "update coursestream.api_keys set roles = '{operator}' where roles = '{auditor,operator}'";
