@@ -131,9 +131,17 @@ test('pages and files come with their headers, and what is no page is not answer
   expect(asset.headers.get('content-type')).toBe('text/javascript; charset=utf-8')
   expect(asset.headers.get('cache-control')).toBe('public, max-age=31536000, immutable')
 
-  for (const path of ['/api/v1/nothing', '/assets/none.js', '/assets/../index.html', '/nothing', '/sessions/a/b', '/index.html']) {
-    const answer = await fetch(`${url}${path}`, { headers: { accept: 'text/html' } })
-    expect([path, answer.status, answer.headers.get('content-type')]).toEqual([path, 404, 'application/problem+json'])
+  const answered = async (path: string, accept: string) => {
+    const answer = await fetch(`${url}${path}`, { headers: { accept } })
+    return [path, accept, answer.status, answer.headers.get('content-type'), answer.headers.get('content-security-policy')]
+  }
+  for (const path of ['/api/v1/nothing', '/assets/none.js']) {
+    expect(await answered(path, 'text/html')).toEqual([path, 'text/html', 404, 'application/problem+json', null])
+  }
+  for (const path of ['/nothing', '/sessions/a/b', '/index.html']) {
+    expect(await answered(path, '*/*')).toEqual([path, '*/*', 404, 'application/problem+json', null])
+    // A browser is shown the page's own view of it.
+    expect(await answered(path, 'text/html')).toEqual([path, 'text/html', 404, 'text/html; charset=utf-8', policy])
   }
 })
 
