@@ -44,6 +44,11 @@ pub struct Server {
 impl Server {
     /// Starts `coursestream serve` on a free port of 127.0.0.1 and waits until it listens.
     pub async fn start(program: &Path) -> Result<Self> {
+        Self::start_with(program, &[]).await
+    }
+
+    /// The same with further arguments.
+    pub async fn start_with(program: &Path, arguments: &[&str]) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("coursestream-bench-").tempdir().context("a temporary folder")?;
         // PostgreSQL does not run as root: the user that it runs as must be able to come in.
         std::fs::set_permissions(folder.path(), Permissions::from_mode(0o755))?;
@@ -51,6 +56,7 @@ impl Server {
         let mut child = command(program)
             .args(["serve", "--bind", "127.0.0.1:0", "--provider", "offline", "--prune-every", "1d", "--data-dir"])
             .arg(folder.path().join("data"))
+            .args(arguments)
             .stdout(Stdio::piped())
             .stderr(log)
             .spawn()

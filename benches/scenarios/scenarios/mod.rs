@@ -9,6 +9,7 @@ mod prune;
 mod questions;
 mod replay;
 mod rows;
+mod seals;
 mod self_check;
 mod socketio;
 mod storm;
@@ -41,6 +42,7 @@ pub enum Scenario {
     Prune,
     History,
     Questions,
+    Seals,
     SelfCheck,
 }
 
@@ -61,6 +63,7 @@ impl Scenario {
             Self::Prune,
             Self::History,
             Self::Questions,
+            Self::Seals,
             Self::SelfCheck,
         ]
     }
@@ -85,6 +88,7 @@ impl Scenario {
             Self::Prune => "prune",
             Self::History => "history",
             Self::Questions => "questions",
+            Self::Seals => "seals",
             Self::SelfCheck => "self-check",
         }
     }
@@ -111,6 +115,7 @@ impl Scenario {
             Self::Questions => {
                 "a history of 1,000,000 events: list, filter, read, export, and the questions of scripts/analytics; time of each"
             }
+            Self::Seals => "4,000 sessions of 28 messages end flat out, sealed meanwhile and later; their ratio",
             Self::SelfCheck => {
                 "a proxy that loses, doubles, swaps frames: does the load generator see it? Not run by default"
             }
@@ -141,6 +146,7 @@ impl Scenario {
             Self::Prune => prune::run(options).await,
             Self::History => history::run(options).await,
             Self::Questions => questions::run(options).await,
+            Self::Seals => seals::run(options).await,
             Self::SelfCheck => self_check::run(options).await,
         }
     }
