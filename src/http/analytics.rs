@@ -175,7 +175,7 @@ impl AnalyticsApi {
         #[oai(example = "example::moment")]
         from: Query<Option<DateTime<Utc>>>,
         /// The end of the span, which is not part of it; now where it is absent.
-        #[oai(example = "an_hour_later")]
+        #[oai(example = "example::an_hour_later")]
         to: Query<Option<DateTime<Utc>>>,
         /// Width of the buckets: so many seconds, minutes, hours or days. Where it is absent, one is chosen that gives up to 100
         /// buckets.
@@ -187,10 +187,6 @@ impl AnalyticsApi {
         let report = self.http.store.activity(span).await.map_err(errors::store)?;
         Ok(Reply::new(&ActivitySummary::new(span, report)))
     }
-}
-
-fn an_hour_later() -> Option<DateTime<Utc>> {
-    example::moment()?.checked_add_signed(TimeDelta::hours(1))
 }
 
 fn read_span(

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use poem_openapi::types::ParseFromJSON;
 use serde_json::Value;
 use uuid::Uuid;
@@ -45,4 +45,8 @@ pub(super) const fn user() -> Option<Uuid> {
 
 pub(super) fn moment() -> Option<DateTime<Utc>> {
     DateTime::from_timestamp(1_769_860_800, 0)
+}
+
+pub(super) fn an_hour_later() -> Option<DateTime<Utc>> {
+    moment()?.checked_add_signed(TimeDelta::hours(1))
 }

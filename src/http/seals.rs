@@ -321,7 +321,7 @@ impl SealsApi {
         #[oai(example = "example::moment")]
         from: Query<Option<DateTime<Utc>>>,
         /// Only what was sealed before this moment.
-        #[oai(example = "example::moment")]
+        #[oai(example = "example::an_hour_later")]
         to: Query<Option<DateTime<Utc>>>,
         /// `nextAfter` of the page before: a position in the chain.
         // Up to what JSON's numbers hold exactly (RFC 8259, section 6): 2^53 - 1.
