@@ -146,3 +146,46 @@ test('the log is filtered, copied, downloaded and cleared', async () => {
   await page.getByRole('button', { name: 'Clear the log that is shown' }).click()
   await page.getByTestId('log-count').getByText('0 lines').waitFor()
 })
+
+test('stop before the server has answered cancels what it has started, and starts nothing', async () => {
+  const { page } = await open()
+  await page.goto(server.current.url)
+  let answered = () => undefined as void
+  const held = new Promise<void>((resolve) => { answered = resolve })
+  const started: string[] = []
+  await page.route('**/course-generation/generate', async (route) => {
+    const response = await route.fetch()
+    started.push(((await response.json()) as { sessionId: string }).sessionId)
+    await held
+    await route.fulfill({ response })
+  })
+  await page.getByRole('textbox').fill('Second thoughts')
+  await page.getByRole('button', { name: 'Generate' }).click()
+  await page.getByRole('button', { name: 'Stop' }).click()
+  await page.getByRole('button', { name: 'Generate' }).waitFor()
+  await expect.poll(() => started.length).toBe(1)
+  answered()
+  await server.current.waitFor(started[0] ?? '', (summary) => summary.status === 'cancelled')
+  expect(started).toHaveLength(1)
+  expect(new URL(page.url()).pathname).toBe('/')
+})
+
+test('a start that was taken back without a network is not made up for', async () => {
+  const { page, context } = await open()
+  await page.goto(server.current.url)
+  await page.getByRole('textbox').fill('Never mind')
+  await context.setOffline(true)
+  await page.getByText('What you start now waits for the network').waitFor()
+  await page.getByRole('button', { name: 'Generate' }).click()
+  await page.getByText('The course is started as soon as the network is back').waitFor()
+  await page.getByRole('button', { name: 'Stop' }).click()
+  await page.getByText('What you start now waits for the network').waitFor()
+  const asked: string[] = []
+  page.on('request', (request) => { if (request.method() === 'POST') asked.push(request.url()) })
+  await context.setOffline(false)
+  // The page is at work again, and has had its time to ask.
+  await page.getByRole('link', { name: 'History' }).click()
+  await page.getByRole('heading', { name: 'History' }).waitFor()
+  await page.locator('.session-row').first().waitFor()
+  expect(asked).toEqual([])
+})

@@ -190,3 +190,21 @@ test('a page that comes back from the back/forward cache or a frozen tab asks wh
   await page.getByText('replayed 1 event').waitFor()
   await expectWholeLog(page, server.current, session)
 })
+
+test('the end of a log that cannot be read is read later', async () => {
+  const { page } = await open()
+  const session = await server.current.createSession('The last line')
+  await server.current.append(session, [{ type: 'log', message: 'a line' }])
+  await page.goto(`${server.current.url}/sessions/${session}`)
+  await page.locator('.connection.live').waitFor()
+  let refused = 0
+  await page.route('**/events?*', async (route) => {
+    refused += 1
+    if (refused > 4) await route.continue()
+    else await route.abort('connectionrefused')
+  })
+  await server.current.endSession(session)
+  await page.getByText('Reading the end').waitFor()
+  await page.getByText('Complete log').waitFor()
+  await expectWholeLog(page, server.current, session)
+})

@@ -2,6 +2,7 @@
  * One generation at a time, as a store that a page can subscribe to. The hook is a thin layer over it; it works without
  * React as well.
  */
+import { pause, systemClock } from '../client/clock.ts'
 import {
   type CourseStreamClient,
   CourseStreamError,
@@ -14,6 +15,7 @@ import {
   isAbort,
   isEnded,
 } from '../client/index.ts'
+import { browserSignals } from '../client/wake.ts'
 import type { Course } from '../course/course.ts'
 import { type Progress, type Run, applyAll, emptyRun } from '../course/run.ts'
 
@@ -21,6 +23,10 @@ import { type Progress, type Run, applyAll, emptyRun } from '../course/run.ts'
 const TELL_EVERY_MS = 50
 /** Sessions that one has left and may come back to, perhaps while there is no network. */
 const KEPT_MAX = 4
+
+/** Between two tries to read what is missing at the end of a log. */
+const READ_AGAIN_MIN_MS = 500
+const READ_AGAIN_MAX_MS = 10_000
 
 export interface Connection {
   /** `idle`: nothing is followed. `archive`: the log came from the history. */
@@ -74,6 +80,8 @@ export class GenerationStore {
   #waiting: Envelope[] = []
   #timer: ReturnType<typeof setTimeout> | undefined
   #following: AbortController | undefined
+  /** The start that is under way. */
+  #starting: Starting | undefined
   /** Those that were shown last, by their id, the latest at the end. */
   readonly #kept = new Map<string, Generation>()
   /** Called with each course that a followed run brings; what a replay shows again is no news. */
@@ -97,14 +105,21 @@ export class GenerationStore {
   async start(topic: string, userId: string, options: { searchWeb?: boolean } = {}): Promise<string | undefined> {
     this.#keep()
     const { signal } = this.#renew({ ...idle, isGenerating: true, run: { ...emptyRun, topic } })
+    const starting = { isGivenUp: false, controller: new AbortController() }
+    this.#starting = starting
     try {
-      const sessionId = await this.#client.start({ topic, userId, searchWeb: options.searchWeb ?? false }, signal)
+      const sessionId = await this.#client.start({ topic, userId, searchWeb: options.searchWeb ?? false }, starting.controller.signal)
+      if (starting.isGivenUp) await this.#client.cancel(sessionId).catch(() => undefined)
+      // Another session is shown by now.
+      if (signal.aborted) return undefined
       this.#set({ sessionId })
       void this.#follow(sessionId, signal)
       return sessionId
     } catch (error) {
       if (!signal.aborted) this.#set({ isGenerating: false, error: asError(error) })
       return undefined
+    } finally {
+      if (this.#starting === starting) this.#starting = undefined
     }
   }
 
@@ -126,11 +141,11 @@ export class GenerationStore {
   async stop(): Promise<void> {
     const { sessionId } = this.#snapshot
     if (sessionId === undefined) {
-      // Not started yet: the request is given up.
+      this.#giveUpStart()
       this.close()
       return
     }
-    this.#set({ isStopping: true })
+    this.#set({ isStopping: true, error: undefined })
     try {
       await this.#client.cancel(sessionId)
     } catch (error) {
@@ -138,6 +153,14 @@ export class GenerationStore {
     } finally {
       this.#set({ isStopping: false })
     }
+  }
+
+  /** What the server may have been asked for already is cancelled as soon as it says which session it is. */
+  #giveUpStart(): void {
+    if (!this.#starting) return
+    this.#starting.isGivenUp = true
+    // Without a network it has not been asked, and is not to be asked later.
+    if (browserSignals.isOffline?.() === true) this.#starting.controller.abort()
   }
 
   /** Empties the log that is shown; nothing is lost on the server. */
@@ -177,7 +200,7 @@ export class GenerationStore {
   async #follow(sessionId: string, signal: AbortSignal): Promise<void> {
     try {
       const lastSeen = this.#client.lastSeenOffset(sessionId)
-      if (lastSeen > 0) await this.#readLog(sessionId, lastSeen, signal).catch(leaveToFollowing)
+      if (lastSeen > 0) await this.#readLog(sessionId, lastSeen, signal).catch(unlessItPasses)
       if (signal.aborted) return
       this.#flush()
       const after = this.#snapshot.run.lastOffset
@@ -230,16 +253,16 @@ export class GenerationStore {
     this.#set({ status: outcome.status, isGenerating: false })
     try {
       // The terminal event travels as an outcome; the log shows it as it stands in the log.
-      await this.#readLog(sessionId, Number.POSITIVE_INFINITY, signal)
+      await this.#readToTheEnd(sessionId, signal)
     } catch {
       // What was shown stays; only the last line is missing.
     }
-    await this.#readSummary(sessionId, signal)
+    if (!signal.aborted) await this.#readSummary(sessionId, signal)
   }
 
   async #archive(sessionId: string, signal: AbortSignal): Promise<void> {
     try {
-      await this.#readLog(sessionId, Number.POSITIVE_INFINITY, signal)
+      await this.#readToTheEnd(sessionId, signal)
       this.#flush()
       this.#set({ connection: { phase: 'archive', replayed: 0, attempt: 0 }, status: 'expired', isGenerating: false })
       await this.#readSummary(sessionId, signal)
@@ -257,6 +280,20 @@ export class GenerationStore {
       this.#add(events, false)
     }
     this.#flush()
+  }
+
+  /** The same up to the end of an ended session's log, however long the server or the network is away. */
+  async #readToTheEnd(sessionId: string, signal: AbortSignal): Promise<void> {
+    for (let waitMs = READ_AGAIN_MIN_MS; ; waitMs = Math.min(waitMs * 2, READ_AGAIN_MAX_MS)) {
+      try {
+        await this.#readLog(sessionId, Number.POSITIVE_INFINITY, signal)
+        return
+      } catch (error) {
+        if (signal.aborted) throw error
+        unlessItPasses(error)
+      }
+      await pause(systemClock, waitMs, signal)
+    }
   }
 
   async #readSummary(sessionId: string, signal: AbortSignal): Promise<void> {
@@ -296,8 +333,13 @@ export class GenerationStore {
   }
 }
 
-/** What the history could not give now comes with the following. */
-function leaveToFollowing(error: unknown): void {
+interface Starting {
+  isGivenUp: boolean
+  readonly controller: AbortController
+}
+
+/** Trouble that passes is no trouble: what the history could not give now comes later. */
+function unlessItPasses(error: unknown): void {
   if (!(error instanceof CourseStreamError && error.isTransient)) throw error
 }
 

@@ -3,9 +3,9 @@ import { count } from '../format.ts'
 import { useIsOffline } from '../useIsOffline.ts'
 
 /** How the page is connected, in a word or two. */
-export function ConnectionBadge({ connection }: { connection: Connection }) {
+export function ConnectionBadge({ connection, isWhole }: { connection: Connection; isWhole: boolean }) {
   const isOffline = useIsOffline()
-  const words = wordsFor(connection, isOffline)
+  const words = connection.phase === 'ended' && !isWhole ? 'Reading the end' : wordsFor(connection, isOffline)
   if (!words) return null
   return (
     <span className={`connection ${connection.phase}`} role="status" data-testid="connection">

@@ -66,7 +66,7 @@ export function LogPanel({ logs, sessionId, onClear }: LogPanelProps) {
     virtual.toRow(Math.min(Math.max(to, 0), rows.length - 1))
   }
   const onKeyDown = (event: KeyboardEvent) => {
-    const from = index === -1 ? virtual.first : index
+    const from = index === -1 ? virtual.firstInSight : index
     const moves: Readonly<Record<string, number>> = {
       ArrowDown: index === -1 ? from : from + 1,
       ArrowUp: from - 1,
@@ -128,7 +128,7 @@ export function LogPanel({ logs, sessionId, onClear }: LogPanelProps) {
                 index={virtual.first + at}
                 total={rows.length}
                 isSelected={event.offset === selected}
-                onSelect={() => { setSelected(event.offset === selected ? undefined : event.offset) }}
+                onSelect={() => { if (event.offset === selected) setSelected(undefined); else choose(virtual.first + at) }}
               />
             ))}
           </div>

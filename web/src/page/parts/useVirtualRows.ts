@@ -7,6 +7,8 @@ interface VirtualRows {
   /** Rows to render: from `first` up to but not with `end`. */
   readonly first: number
   readonly end: number
+  /** The first row that is in sight as a whole. */
+  readonly firstInSight: number
   /** The reader is at the end, so new rows are followed. */
   readonly isAtEnd: boolean
   readonly onScroll: () => void
@@ -63,11 +65,15 @@ export function useVirtualRows(count: number, rowHeight: number): VirtualRows {
     const element = container.current
     if (!element) return
     const top = index * rowHeight
+    // A row that one reads is not to run away from new ones.
+    pinned.current = index === count - 1
+    setIsAtEnd(pinned.current)
     if (top < element.scrollTop) element.scrollTop = top
     else if (top + rowHeight > element.scrollTop + element.clientHeight) element.scrollTop = top + rowHeight - element.clientHeight
   }
 
   const first = Math.max(0, Math.min(Math.floor(view.top / rowHeight), count) - OVERSCAN)
   const end = Math.min(count, Math.ceil((view.top + view.height) / rowHeight) + OVERSCAN)
-  return { container, first, end, isAtEnd, onScroll, toEnd, toRow }
+  const firstInSight = Math.min(Math.ceil(view.top / rowHeight), Math.max(0, count - 1))
+  return { container, first, end, firstInSight, isAtEnd, onScroll, toEnd, toRow }
 }

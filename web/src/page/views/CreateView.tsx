@@ -29,8 +29,10 @@ export function CreateView({ client, user, generation }: { client: CourseStreamC
   const submit = async (event: SubmitEvent<HTMLFormElement>) => {
     event.preventDefault()
     if (isBlank || generation.isGenerating) return
+    const from = window.location.href
     const sessionId = await generation.startGeneration(topic.trim(), { searchWeb })
-    if (sessionId !== undefined) navigate(paths.session(sessionId))
+    // Whoever went elsewhere meanwhile is not called away.
+    if (sessionId !== undefined && window.location.href === from) navigate(paths.session(sessionId))
   }
 
   return (
@@ -66,12 +68,13 @@ export function CreateView({ client, user, generation }: { client: CourseStreamC
               <span>Search the web</span>
             </label>
             {generation.isGenerating ? (
-              <button type="button" className="button danger" onClick={() => { void generation.stopGeneration() }}>
+              // Not the button that submits: a click turns one into the other before it takes effect.
+              <button key="stop" type="button" className="button danger" onClick={() => { void generation.stopGeneration() }}>
                 <Icon name="stop" />
                 Stop
               </button>
             ) : (
-              <button type="submit" className="button primary" disabled={isBlank}>
+              <button key="generate" type="submit" className="button primary" disabled={isBlank}>
                 <Icon name="spark" />
                 Generate
               </button>

@@ -53,7 +53,7 @@ export function SessionView({ sessionId, generation, lesson }: { sessionId: stri
         <div className="session-title">
           <div className="chips">
             {shown && <StatusChip status={shown} />}
-            <ConnectionBadge connection={connection} />
+            <ConnectionBadge connection={connection} isWhole={run.endedAt !== undefined} />
           </div>
           <Title topic={topic} />
           <p className="facts">
