@@ -23,11 +23,14 @@ export function useVirtualRows(count: number, rowHeight: number): VirtualRows {
   const [isAtEnd, setIsAtEnd] = useState(true)
   // A ref beside the state: an effect must know it before the next render does.
   const pinned = useRef(true)
+  /** Where the container stood when it was last looked at. */
+  const place = useRef(0)
 
   const measure = () => {
     const element = container.current
     if (!element) return
     const { scrollTop: top, clientHeight: height } = element
+    place.current = top
     setView((before) => (before.top === top && before.height === height ? before : { top, height }))
   }
 
@@ -44,7 +47,8 @@ export function useVirtualRows(count: number, rowHeight: number): VirtualRows {
 
   useLayoutEffect(() => {
     const element = container.current
-    if (element && pinned.current) element.scrollTop = element.scrollHeight
+    // Who has just scrolled up is not called back: the event that tells of it is still to come.
+    if (element && pinned.current && element.scrollTop >= place.current) element.scrollTop = element.scrollHeight
     measure()
   })
 
