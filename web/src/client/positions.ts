@@ -1,6 +1,8 @@
 /**
  * Last-seen offsets that outlive the page. Each tab has its own: what one tab has handled, another has not.
  */
+import { attempt } from './attempt.ts'
+
 export interface Positions {
   get(sessionId: string): number
   set(sessionId: string, offset: number): void
@@ -33,12 +35,4 @@ export function storedPositions(storage: Pick<Storage, 'getItem' | 'setItem' | '
 /** The tab's session storage; merely to look at it throws where it is forbidden. */
 export function tabStorage(): Storage | undefined {
   return attempt(() => globalThis.sessionStorage)
-}
-
-function attempt<T>(access: () => T): T | undefined {
-  try {
-    return access()
-  } catch {
-    return undefined
-  }
 }

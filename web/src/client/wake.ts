@@ -6,9 +6,14 @@ export interface WakeSignals {
   isOffline?(): boolean
 }
 
+/** Whether the browser says that there is no network. */
+export function isOffline(): boolean {
+  return typeof navigator !== 'undefined' && navigator.onLine === false
+}
+
 /** Outside a browser there is nothing to hear. */
 export const browserSignals: WakeSignals = {
-  isOffline: () => typeof navigator !== 'undefined' && navigator.onLine === false,
+  isOffline,
   listen(report) {
     if (typeof window === 'undefined' || typeof document === 'undefined') return () => undefined
     const controller = new AbortController()

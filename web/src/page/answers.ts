@@ -1,4 +1,5 @@
 /** Answers to quizzes that outlive a reload: in the tab's session storage, for the sessions that were answered last. */
+import { attempt } from '../client/attempt.ts'
 import { useMemo, useState } from 'react'
 import { tabStorage } from '../client/index.ts'
 import { asFields } from '../course/course.ts'
@@ -84,12 +85,4 @@ export function useAnswers(session: string): Answers {
       },
     }
   }, [sheets, session, sheet])
-}
-
-function attempt<T>(access: () => T): T | undefined {
-  try {
-    return access()
-  } catch {
-    return undefined
-  }
 }

@@ -2,6 +2,7 @@
  * Who uses the page. Where the server wants to know, a token that the user has entered is kept for as long as the tab is open; who it
  * is for stands in it. Where the server is open, each browser is somebody.
  */
+import { attempt } from '../client/attempt.ts'
 import { useSyncExternalStore } from 'react'
 import { asFields } from '../course/course.ts'
 import { userId } from './settings.ts'
@@ -71,12 +72,4 @@ function tell(refused: boolean): void {
   if (refused === isRefused) return
   isRefused = refused
   for (const listener of listeners) listener()
-}
-
-function attempt<T>(access: () => T): T | undefined {
-  try {
-    return access()
-  } catch {
-    return undefined
-  }
 }

@@ -1,4 +1,5 @@
 /** What this browser remembers. A storage that refuses is as good as none. */
+import { attempt } from '../client/attempt.ts'
 import { randomId } from '../client/index.ts'
 
 const USER = 'coursestream:user'
@@ -25,12 +26,4 @@ export function applyTheme(theme: Theme): void {
   if (theme === 'auto') delete document.documentElement.dataset['theme']
   else document.documentElement.dataset['theme'] = theme
   attempt(() => { localStorage.setItem(THEME, theme) })
-}
-
-function attempt<T>(access: () => T): T | undefined {
-  try {
-    return access()
-  } catch {
-    return undefined
-  }
 }

@@ -1,4 +1,5 @@
 import { useSyncExternalStore } from 'react'
+import { isOffline } from '../client/wake.ts'
 
 function subscribe(listener: () => void): () => void {
   const controller = new AbortController()
@@ -10,5 +11,5 @@ function subscribe(listener: () => void): () => void {
 
 /** Whether the browser says that there is no network. */
 export function useIsOffline(): boolean {
-  return useSyncExternalStore(subscribe, () => !navigator.onLine)
+  return useSyncExternalStore(subscribe, isOffline)
 }

@@ -15,7 +15,7 @@ import {
   isAbort,
   isEnded,
 } from '../client/index.ts'
-import { browserSignals } from '../client/wake.ts'
+import { isOffline } from '../client/wake.ts'
 import type { Course } from '../course/course.ts'
 import { type Progress, type Run, applyAll, emptyRun } from '../course/run.ts'
 
@@ -160,7 +160,7 @@ export class GenerationStore {
     if (!this.#starting) return
     this.#starting.isGivenUp = true
     // Without a network it has not been asked, and is not to be asked later.
-    if (browserSignals.isOffline?.() === true) this.#starting.controller.abort()
+    if (isOffline()) this.#starting.controller.abort()
   }
 
   /** Empties the log that is shown; nothing is lost on the server. */

@@ -1,3 +1,4 @@
+import { attempt } from '../client/attempt.ts'
 import { useCallback, useEffect, useRef, useState, useSyncExternalStore } from 'react'
 import { CourseStreamClient } from '../client/index.ts'
 import type { Course } from '../course/course.ts'
@@ -77,12 +78,4 @@ const lastSession = {
   read: () => attempt(() => sessionStorage.getItem(LAST_SESSION)) ?? undefined,
   write: (sessionId: string) => { attempt(() => { sessionStorage.setItem(LAST_SESSION, sessionId) }) },
   forget: () => { attempt(() => { sessionStorage.removeItem(LAST_SESSION) }) },
-}
-
-function attempt<T>(access: () => T): T | undefined {
-  try {
-    return access()
-  } catch {
-    return undefined
-  }
 }
