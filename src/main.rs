@@ -1,8 +1,5 @@
 //! Parses the command line, runs the command, turns its outcome into an exit code.
 
-// The layers around the routes are one type inside the other, and a release build looks through them all.
-#![recursion_limit = "512"]
-
 use std::process::ExitCode;
 
 use clap::Parser;

@@ -122,6 +122,8 @@ pub fn routes<T: OpenApi + 'static>(
         .around(move |next, request| doors::guard(next, request, doors.clone()))
         // Inside, so that errors carry the headers of their origin, and outside, for the refusal of an origin.
         .around(errors::unify)
-        .around(move |next, request| allow::say(next, request, methods.clone()));
+        .around(move |next, request| allow::say(next, request, methods.clone()))
+        // Each layer is a type around the one before: here they begin anew, before they are too deep for the compiler.
+        .boxed();
     origin::guard(routes, origins).into_endpoint().around(errors::unify).around(origin::vary)
 }

@@ -226,17 +226,23 @@ async fn a_ticket_of_another_node_is_as_good() {
     assert_eq!(Answer::to(api.request(Method::GET, &path)).await.status, 200);
 }
 
+/// Follows a session with a key, and has had the first of its events.
+async fn follow(guarded: &Guarded, key: &str, session: &str) -> Socket {
+    let mut socket = Socket::connect(&guarded.service).await;
+    socket.send("authenticate", json!(key)).await;
+    socket.expect("authenticated").await;
+    socket.join(session).await;
+    socket.expect("session_status").await;
+    socket.expect("course_generation_update").await;
+    socket
+}
+
 #[tokio::test]
 async fn a_revoked_key_ends_what_it_had_opened() {
     let guarded = guarded(&[]).await;
     let outside = guarded.outside_session().await;
     let key = super::callers::create_key(&guarded.database, &["auditor"]).await;
-    let mut socket = Socket::connect(&guarded.service).await;
-    socket.send("authenticate", json!(key)).await;
-    socket.expect("authenticated").await;
-    socket.join(&outside.session).await;
-    socket.expect("session_status").await;
-    socket.expect("course_generation_update").await;
+    let mut socket = follow(&guarded, &key, &outside.session).await;
     service::run(&["keys", "revoke", "--database-url", &guarded.database.url, &key]).await;
     assert_eq!(socket.expect("session_error").await["code"], "unauthorized");
     let request = guarded.api.request(Method::GET, "/api/v1/sessions").bearer_auth(&key);
@@ -248,12 +254,7 @@ async fn a_key_that_opens_less_than_before_does_not_take_its_streams_along() {
     let guarded = guarded(&[]).await;
     let outside = guarded.outside_session().await;
     let key = super::callers::create_key(&guarded.database, &["auditor", "operator"]).await;
-    let mut socket = Socket::connect(&guarded.service).await;
-    socket.send("authenticate", json!(key)).await;
-    socket.expect("authenticated").await;
-    socket.join(&outside.session).await;
-    socket.expect("session_status").await;
-    socket.expect("course_generation_update").await;
+    let mut socket = follow(&guarded, &key, &outside.session).await;
     let mut owner = guarded.database.connect().await;
     let narrow = "update coursestream.api_keys set roles = '{operator}' where roles = '{auditor,operator}'";
     assert_eq!(owner.execute(narrow).await.unwrap().rows_affected(), 1);
