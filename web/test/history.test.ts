@@ -5,7 +5,7 @@ import { Places } from '../src/page/places.ts'
 
 test('lengths of time have no 60th second and no 60th minute', () => {
   const words = [
-    [0, 'under 0.1 s'], [1_250, '1.3 s'], [9_940, '9.9 s'], [9_960, '10 s'], [59_400, '59 s'], [59_700, '1 min 0 s'],
+    [0, '< 0.1 s'], [1_250, '1.3 s'], [9_940, '9.9 s'], [9_960, '10 s'], [59_400, '59 s'], [59_700, '1 min 0 s'],
     [119_700, '2 min 0 s'], [3_599_400, '59 min 59 s'], [3_599_700, '1 h 0 min'], [5_430_000, '1 h 30 min'],
   ] as const
   for (const [ms, text] of words) expect(duration(ms)).toBe(text)

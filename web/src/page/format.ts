@@ -34,7 +34,7 @@ export function ago(timestamp: string, nowMs: number): string {
 
 export function duration(ms: number): string {
   const tenths = Math.round(ms / 100)
-  if (tenths < 1) return 'under 0.1 s'
+  if (tenths < 1) return '< 0.1 s'
   if (tenths < 100) return `${tenths / 10} s`
   // Rounded once, and then taken apart: there is no 60th second.
   const seconds = Math.round(ms / 1_000)

@@ -191,7 +191,7 @@ function Placeholders() {
   return (
     <ul className="sessions placeholders" aria-hidden="true">
       {['a', 'b', 'c', 'd', 'e', 'f'].map((row) => (
-        <li key={row} className="session-row">
+        <li key={row}>
           <span className="bone" />
           <span className="bone" />
         </li>
