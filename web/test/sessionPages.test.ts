@@ -83,14 +83,19 @@ test('a refresh renews every row that is shown, and says whether there is more',
   expect(hasMore(settle(refresh(renewed), server))).toBe(false)
 })
 
-test('1,000 rows are renewed with five requests, and a list that others add to stays bounded', () => {
+test('1,000 rows are a few clicks away and renewed with five requests, and a list that others add to stays bounded', () => {
   const server = new Server()
   server.create(1_000)
-  let state = settle(refresh(nothingRead(1_000)), server)
+  let state = settle(refresh(nothingRead(25)), server)
+  let clicks = 0
+  for (; hasMore(state); clicks += 1) state = settle(more(state), server)
+  expect(clicks).toBe(11)
+  expect(ids(state.shown?.items)).toEqual(ids(server.sessions))
   server.requests = 0
   state = settle(refresh(state), server)
   expect(server.requests).toBe(5)
   expect(state.shown?.items).toHaveLength(1_000)
+  expect(settle(refresh(nothingRead(1_000)), server).shown?.items).toHaveLength(1_000)
   let small = settle(refresh(nothingRead(PAGE)), server)
   for (let times = 0; times < 20; times += 1) {
     server.create(3)

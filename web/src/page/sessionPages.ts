@@ -54,8 +54,7 @@ export function refresh(state: SessionPages): SessionPages {
 export function more(state: SessionPages): SessionPages {
   const { shown, request, wanted } = state
   if (shown?.nextCursor === undefined || request?.kind === 'more') return state
-  const limit = Math.max(wanted, Math.min(shown.items.length, MORE_MAX))
-  return { ...state, request: { kind: 'more', limit, cursor: shown.nextCursor, read: [] } }
+  return { ...state, request: { kind: 'more', limit: Math.min(wanted, MORE_MAX), cursor: shown.nextCursor, read: [] } }
 }
 
 export function answered(state: SessionPages, request: Request, page: SessionsPage, readAtMs: number): SessionPages {

@@ -4,7 +4,7 @@ import { clockTime } from '../format.ts'
 import { ActivityPanel } from '../parts/ActivityPanel.tsx'
 import { Icon } from '../parts/Icon.tsx'
 import { ListFoot } from '../parts/ListFoot.tsx'
-import { SessionList } from '../parts/SessionList.tsx'
+import { SteadySessionList } from '../parts/SteadySessionList.tsx'
 import { keptPlace } from '../places.ts'
 import { navigate, paths } from '../route.ts'
 import { hasMore } from '../sessionPages.ts'
@@ -62,7 +62,7 @@ export function HistoryView({ client, user, query }: { client: CourseStreamClien
       {shown && shown.items.length === 0 && <Nothing isSearch={key !== '{}'} />}
       {shown && shown.items.length > 0 && (
         <div key={key} ref={list} className="history-list">
-          <SessionList sessions={shown.items} />
+          <SteadySessionList sessions={shown.items} />
           {failure?.kind === 'more' && (
             <p role="alert" className="notice bad">
               More cannot be read: {failure.message}.
@@ -152,7 +152,7 @@ function Troubles({ shownAtMs, failure, onRetry }: TroublesProps) {
   if (isOffline) {
     return (
       <p role="status" className="notice calm">
-        You are offline. {shownAtMs === undefined ? 'The history is read as soon as the network is back.' : `This is the history of ${timeOf(shownAtMs)}.`}
+        You are offline. {shownAtMs === undefined ? 'The history is read as soon as the network is back.' : `This is as it was at ${timeOf(shownAtMs)}.`}
       </p>
     )
   }
@@ -168,7 +168,7 @@ function Troubles({ shownAtMs, failure, onRetry }: TroublesProps) {
     </p>
   ) : (
     <p role="status" className="notice calm">
-      This is the history of {timeOf(shownAtMs)}: {failure.message}. {retry}
+      Not up to date since {timeOf(shownAtMs)}: {failure.message}. {retry}
     </p>
   )
 }
