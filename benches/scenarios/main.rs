@@ -24,6 +24,7 @@ mod options;
 mod procstat;
 mod publisher;
 mod report;
+mod scenario;
 mod scenarios;
 mod server;
 mod socket;
@@ -36,7 +37,7 @@ use anyhow::{Context, Result, bail};
 use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
 
-use self::{machine::Machine, options::Options, report::Report, scenarios::Scenario};
+use self::{machine::Machine, options::Options, report::Report, scenario::Scenario};
 
 fn main() -> ExitCode {
     let options = Options::parse();

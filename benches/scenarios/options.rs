@@ -7,7 +7,7 @@ use std::{
 
 use clap::Parser;
 
-use crate::scenarios::Scenario;
+use crate::scenario::Scenario;
 
 /// Puts a node under load and prints what it does: everything is started here, on this machine, and gone afterwards.
 #[derive(Clone, Debug, Parser)]

@@ -9,7 +9,7 @@ use crate::{
     figures::{Figures, Row},
     machine::Machine,
     options::Options,
-    scenarios::Scenario,
+    scenario::Scenario,
     tally::Faults,
 };
 

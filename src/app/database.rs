@@ -66,6 +66,21 @@ impl Database {
         Ok(Self { store, private })
     }
 
+    /// The same for a command that is of no use on an empty database: a private one must be there.
+    ///
+    /// # Errors
+    ///
+    /// In words that say what to do.
+    pub async fn open_existing(args: &DatabaseArgs) -> anyhow::Result<Self> {
+        if args.database_url.is_none() && !PrivateCluster::exists(&args.data_dir) {
+            bail!(
+                "no database is seen in {}: name its directory with --data-dir, or a PostgreSQL with --database-url",
+                args.data_dir.display()
+            );
+        }
+        Self::open(args).await
+    }
+
     /// The same to run a node: migrated, and with no more rights than a node needs. Of the private PostgreSQL a role of its
     /// own; of a given one the login that was given, which need not own anything.
     ///

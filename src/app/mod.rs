@@ -318,8 +318,8 @@ async fn recovery_keys(store: &Store) -> anyhow::Result<push::socketio::recovery
 /// The name of the channel over which all nodes wake each other. Secret: any login may listen to a channel that it can name.
 async fn wakeup_channel(store: &Store) -> anyhow::Result<String> {
     let secret = store.find_or_create_secret("wakeup_channel", &rand::random()).await?;
-    let name: String = secret.expose_secret().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-    Ok(format!("coursestream_{name}"))
+    let name = &secret.expose_secret()[..16];
+    Ok(format!("coursestream_{}", hex::encode(name)))
 }
 
 fn endpoint(

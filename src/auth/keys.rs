@@ -38,7 +38,7 @@ impl KeyId {
 
 impl fmt::Display for KeyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(&hex::encode(self.0))
     }
 }
 
@@ -60,7 +60,7 @@ impl NewKey {
     pub fn generate() -> Self {
         let id = KeyId(rand::random());
         let secret: [u8; SECRET_BYTES] = rand::random();
-        let text = format!("{PREFIX}{id}_{}", hex(&secret));
+        let text = format!("{PREFIX}{id}_{}", hex::encode(secret));
         Self { id, sha256: Sha256::digest(secret).into(), text: text.into() }
     }
 
@@ -99,29 +99,11 @@ pub fn write_token_sha256(text: &str) -> Option<[u8; 32]> {
     unhex::<SECRET_BYTES>(text).map(|_| Sha256::digest(text).into())
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// Lower case alone, as we write it: one secret has one text.
 fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let digits = text.as_bytes();
-    if digits.len() != 2 * N {
-        return None;
-    }
     let mut bytes = [0; N];
-    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
-    }
-    Some(bytes)
-}
-
-const fn digit(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        _ => None,
-    }
+    let is_lower = !text.bytes().any(|byte| byte.is_ascii_uppercase());
+    (is_lower && hex::decode_to_slice(text, &mut bytes).is_ok()).then_some(bytes)
 }
 
 #[cfg(test)]

@@ -77,7 +77,7 @@ pub async fn migrate(args: MigrateArgs) -> anyhow::Result<ExitCode> {
 ///
 /// When the database cannot be reached.
 pub async fn prune(args: PruneArgs) -> anyhow::Result<ExitCode> {
-    let database = Database::open(&args.database).await?;
+    let database = Database::open_existing(&args.database).await?;
     let pruned = database.store.prune(args.retention.session_ttl, args.retention.history_retention).await;
     let accesses = database.store.prune_accesses(args.retention.access_retention).await;
     database.close().await;
@@ -98,7 +98,7 @@ pub async fn prune(args: PruneArgs) -> anyhow::Result<ExitCode> {
 ///
 /// When the database cannot be reached.
 pub async fn rebuild(args: RebuildArgs) -> anyhow::Result<ExitCode> {
-    let database = Database::open(&args.database).await?;
+    let database = Database::open_existing(&args.database).await?;
     let outcome = rebuild_all(&database.store, !args.check).await;
     database.close().await;
     let (sessions, differences) = outcome?;

@@ -33,7 +33,7 @@ pub struct VerifyArgs {
 ///
 /// When the database cannot be reached, or the session has no seal.
 pub async fn run(args: VerifyArgs) -> anyhow::Result<ExitCode> {
-    let database = Database::open(&args.database).await?;
+    let database = Database::open_existing(&args.database).await?;
     let findings = verify(&database.store, args.session, args.head).await;
     database.close().await;
     Ok(if findings? == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -8,7 +8,7 @@ use std::{borrow::Cow, sync::Arc};
 use poem::{Endpoint, Error, IntoResponse, Request, Response, error::CorsError, http::StatusCode};
 use poem_openapi::error::{ContentTypeError, ParseParamError};
 
-use super::generation::AsFailure;
+use super::failure::AsFailure;
 use crate::{
     store::{AppendError, StoreError},
     wire::{AsProblem, ErrorCode, Form, Problem},

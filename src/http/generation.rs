@@ -4,17 +4,18 @@ use chrono::{DateTime, Utc};
 use poem_openapi::{
     Object, OpenApi,
     param::{Header, Path},
-    registry::{MetaSchema, MetaSchemaRef, Registry},
-    types::{ParseError, ParseFromParameter, ParseResult, ToJSON, Type},
+    registry::MetaSchema,
+    types::{ParseError, ParseFromParameter, ParseResult},
 };
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::{
     Http, errors,
     example::{self, example},
+    failure::AsFailure,
     reply::Reply,
     strict::Strict,
     timestamp,
@@ -27,7 +28,7 @@ use crate::{
     projection::Status,
     refused,
     store::{Idempotency, IdempotencyError, NewSession, SessionHead},
-    wire::{ErrorCode, Form, IdParam, Identity, Problem, Tag, param_type},
+    wire::{ErrorCode, IdParam, Identity, Problem, Tag, param_type},
 };
 
 const TOPIC_CHARACTERS_MAX: usize = 500;
@@ -108,14 +109,6 @@ struct StreamTicket {
     expires_at: DateTime<Utc>,
 }
 
-/// An error as existing clients expect it.
-#[derive(Object)]
-#[oai(example)]
-struct Failure {
-    success: bool,
-    error: String,
-}
-
 example!(GenerateRequest { "course_topic": "Rust ownership", "search_web": false, "user_id": example::USER });
 example!(Started { "success": true, "sessionId": example::SESSION, "message": "Course generation started" });
 example!(StatusOfOne { "success": true, "sessionId": example::SESSION, "status": "running", "lastOffset": 17 });
@@ -126,26 +119,6 @@ example!(StreamTicket {
     "ticket": "AQEAEREREREREYERERERERERERGZ96JsHns6nFUvHU6Ke2A",
     "expiresAt": "2026-01-31T12:01:00.000Z",
 });
-example!(Failure { "success": false, "error": "Session not found" });
-
-/// `{"success":false,"error":…}`: how existing clients expect an error.
-pub(super) struct AsFailure;
-
-impl Form for AsFailure {
-    const CONTENT_TYPE: &'static str = "application/json; charset=utf-8";
-
-    fn body(problem: &Problem) -> Value {
-        Failure { success: false, error: problem.detail.clone() }.to_json().unwrap_or_default()
-    }
-
-    fn schema(_: &[ErrorCode]) -> MetaSchemaRef {
-        Failure::schema_ref()
-    }
-
-    fn register(registry: &mut Registry, _: &[ErrorCode]) {
-        Failure::register(registry);
-    }
-}
 
 /// `Idempotency-Key`.
 struct IdempotencyKey(String);

@@ -17,6 +17,7 @@ mod doors;
 mod errors;
 mod example;
 mod export;
+mod failure;
 mod generation;
 mod health;
 mod origin;

@@ -397,7 +397,7 @@ fn not_a_producers() -> Problem {
 /// 256 random bits.
 fn new_token() -> String {
     let bytes: [u8; 32] = rand::random();
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(bytes)
 }
 
 fn hash(token: &str) -> Vec<u8> {

@@ -128,8 +128,7 @@ fn content_type(name: &str, found: &EmbeddedFile) -> String {
 }
 
 fn etag(hash: &[u8; 32]) -> String {
-    let hex: String = hash[..16].iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("\"{hex}\"")
+    format!("\"{}\"", hex::encode(&hash[..16]))
 }
 
 /// RFC 9110, section 13.1.2: a list of tags, compared weakly, or `*`.

@@ -108,6 +108,12 @@ impl PrivateCluster {
         }
     }
 
+    /// Whether there is one in `data_dir`, running or not, that can be seen from here. Makes nothing.
+    #[must_use]
+    pub fn exists(data_dir: &Path) -> bool {
+        place::exists(data_dir)
+    }
+
     /// How to connect to `database`, as its superuser and without a password.
     #[must_use]
     pub fn connect_options(&self, database: &str) -> PgConnectOptions {

@@ -90,6 +90,13 @@ impl Place {
     }
 }
 
+/// Whether a cluster is there. Makes nothing.
+pub(super) fn exists(data_dir: &Path) -> bool {
+    let Ok(data_dir) = data_dir.canonicalize() else { return false };
+    let outside = Path::new(STATE_DIR).join(short_hash(&data_dir));
+    [data_dir.join("postgres"), outside].iter().any(|home| holds_cluster(&home.join("data")))
+}
+
 fn choose_as_root(data_dir: &Path, hash: &str) -> Result<(PathBuf, Account), ClusterError> {
     let inside = data_dir.join("postgres");
     let outside = Path::new(STATE_DIR).join(hash);
@@ -148,5 +155,5 @@ fn socket_dir(home: &Path, hash: &str) -> PathBuf {
 
 fn short_hash(path: &Path) -> String {
     let digest = Sha256::digest(path.as_os_str().as_bytes());
-    digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(&digest[..6])
 }

@@ -74,7 +74,7 @@ impl From<Sha256> for Sum {
 
 impl fmt::Display for Sum {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(&hex::encode(self.0))
     }
 }
 
@@ -93,13 +93,8 @@ impl FromStr for Sum {
     type Err = NotASum;
 
     fn from_str(text: &str) -> Result<Self, NotASum> {
-        if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return Err(NotASum);
-        }
         let mut sum = [0; 32];
-        for (byte, at) in sum.iter_mut().zip((0..).step_by(2)) {
-            *byte = u8::from_str_radix(&text[at..at + 2], 16).map_err(|_| NotASum)?;
-        }
+        hex::decode_to_slice(text, &mut sum).map_err(|_| NotASum)?;
         Ok(Self(sum))
     }
 }

@@ -173,3 +173,17 @@ async fn words_that_make_no_sense_exit_with_2() {
         assert!(!stderr.is_empty());
     }
 }
+
+#[tokio::test]
+async fn what_reads_a_database_makes_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let missing = dir.path().join("mistyped");
+    for command in [&["verify"][..], &["rebuild", "--check"], &["prune"]] {
+        let arguments = [command, &["--data-dir", missing.to_str().unwrap()]].concat();
+        let (status, stdout, stderr) = try_run(&arguments).await;
+        assert_ne!(status.code(), Some(0), "{arguments:?}");
+        assert_eq!(stdout, "");
+        assert!(stderr.contains("mistyped") && stderr.contains("--data-dir"), "{stderr}");
+        assert!(!missing.exists());
+    }
+}

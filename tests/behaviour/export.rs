@@ -203,7 +203,7 @@ async fn a_long_export_takes_little_memory_and_is_what_was_sealed() {
         most = most.max(resident(&service));
     }
     assert_eq!(lines, LONG);
-    let sum: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let sum = hex::encode(hash.finalize());
     assert_eq!(seal["exportSha256"], sum);
     assert!(bytes > 32 * MIB, "{bytes}");
     assert!(most - before < 12 * MIB, "{} bytes of memory for an export of {bytes}", most - before);

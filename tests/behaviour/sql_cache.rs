@@ -61,7 +61,7 @@ fn the_cache_has_every_statement_of_the_source_and_no_other() {
     let mut found = BTreeMap::new();
     for file in files {
         for statement in statements(&std::fs::read_to_string(&file).unwrap()) {
-            let hash: String = Sha256::digest(&statement).iter().map(|byte| format!("{byte:02x}")).collect();
+            let hash = hex::encode(Sha256::digest(&statement));
             found.insert(hash, (file.clone(), statement));
         }
     }

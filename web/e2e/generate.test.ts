@@ -170,6 +170,55 @@ test('stop before the server has answered cancels what it has started, and start
   expect(new URL(page.url()).pathname).toBe('/')
 })
 
+test('while the server is away, starting and stopping say so, go on trying, and are done once it is back', async () => {
+  const { page } = await open()
+  await page.goto(server.current.url)
+  await page.getByRole('textbox').fill('Patience')
+  await server.current.end('SIGTERM')
+  await page.getByRole('button', { name: 'Generate' }).click()
+  await page.getByText('The course is not started yet, and it is tried again').waitFor()
+  await server.current.run()
+  await page.waitForURL('**/sessions/*')
+  expect(await page.getByRole('alert').count()).toBe(0)
+
+  await page.goto(`${server.current.url}/sessions/${await server.current.createSession('Goes on')}`)
+  await page.locator('.connection.live').waitFor()
+  let isAway = true
+  await page.route('**/cancel', (route) => (isAway ? route.abort('connectionrefused') : route.continue()))
+  await page.getByRole('button', { name: 'Stop' }).click()
+  await page.getByText('The run is not stopped yet, and it is tried again').waitFor()
+  isAway = false
+  await page.getByText('Cancelled', { exact: true }).waitFor()
+  expect(await page.getByRole('alert').count()).toBe(0)
+})
+
+test('a topic that is too long says by how much, and is not cut', async () => {
+  const { page } = await open()
+  await page.goto(server.current.url)
+  const field = page.getByRole('textbox')
+  await field.fill('x'.repeat(503))
+  await page.getByText('3 more than the 500 characters').waitFor()
+  expect(await page.getByRole('button', { name: 'Generate' }).isDisabled()).toBe(true)
+  await field.press('End')
+  for (const _ of 'abc') await field.press('Backspace')
+  await page.getByText('500 of 500 characters').waitFor()
+  await page.getByRole('button', { name: 'Generate' }).click()
+  await page.waitForURL('**/sessions/*')
+})
+
+test('a clipboard that is refused is said to be', async () => {
+  const { page, context } = await open()
+  await context.clearPermissions()
+  const session = await server.current.createSession('Refused')
+  await page.addInitScript(() => { navigator.clipboard.writeText = () => Promise.reject(new DOMException('no', 'NotAllowedError')) })
+  await page.goto(`${server.current.url}/sessions/${session}`)
+  await page.locator('.log-row').first().waitFor()
+  await page.getByRole('button', { name: 'Copy' }).click()
+  await page.getByRole('button', { name: 'Not allowed' }).waitFor()
+  await page.getByRole('button', { name: /^Session 1/ }).click()
+  expect(await page.getByRole('button', { name: 'Not allowed' }).or(page.getByRole('button', { name: 'Copy' })).isDisabled()).toBe(true)
+})
+
 test('a start that was taken back without a network is not made up for', async () => {
   const { page, context } = await open()
   await page.goto(server.current.url)

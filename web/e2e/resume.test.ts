@@ -96,6 +96,29 @@ test('where no WebSocket gets through, server-sent events do', async () => {
   await expectWholeLog(page, server.current, session)
 })
 
+test('server-sent events are let go of while nobody looks, and go on with what was missed', async () => {
+  const { page } = await open()
+  await page.clock.install()
+  await page.addInitScript(() => {
+    Object.defineProperty(document, 'visibilityState', { get: () => document.documentElement.dataset['looked'] ?? 'visible' })
+  })
+  await page.routeWebSocket('**/ws', (socket) => socket.close())
+  const session = await server.current.createSession('Many tabs')
+  await page.goto(`${server.current.url}/sessions/${session}`)
+  await page.getByText('Live (SSE)').waitFor()
+  const look = (how: string) => page.evaluate((how) => {
+    document.documentElement.dataset['looked'] = how
+    document.dispatchEvent(new Event('visibilitychange'))
+  }, how)
+  await look('hidden')
+  const [lost] = await Promise.all([page.waitForEvent('requestfailed'), page.clock.fastForward(16_000)])
+  expect(lost.url()).toContain('/stream')
+  await server.current.append(session, [{ type: 'log', message: 'said to nobody' }])
+  await look('visible')
+  await page.getByText('replayed 1 event').waitFor()
+  await expectWholeLog(page, server.current, session)
+})
+
 /** Stands between page and server: collects what the page sends, and lets through what `passes` of the server's frames. */
 async function between(page: Page, passes: (frame: { event: string; data: { offset?: number } }) => boolean): Promise<unknown[]> {
   const sent: unknown[] = []

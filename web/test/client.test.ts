@@ -175,7 +175,7 @@ describe('requests', () => {
     const clock = new FakeClock()
     let isOffline = true
     let tries = 0
-    const listeners = new Set<(signal: 'wake' | 'sleep' | 'offline') => void>()
+    const listeners = new Set<(signal: 'wake') => void>()
     const fetch: typeof globalThis.fetch = () => {
       tries += 1
       return isOffline ? Promise.reject(new TypeError('fetch failed')) : Promise.resolve(json(200, { success: true, sessionId: 's' }))

@@ -5,6 +5,8 @@ import type { State } from '../src/client/machine.ts'
 import type { WakeSignals } from '../src/client/wake.ts'
 import { FakeClock, World } from './model.ts'
 
+type Signal = Parameters<Parameters<WakeSignals['listen']>[0]>[0]
+
 function follow(world: World, clock: FakeClock, after = 0) {
   const delivered: number[] = []
   const phases: State['phase'][] = []
@@ -31,7 +33,7 @@ function follow(world: World, clock: FakeClock, after = 0) {
       disconnected: () => undefined,
     },
   })
-  return { follower, delivered, phases, signal: (signal: 'wake' | 'sleep' | 'offline') => { if (isListening) report(signal) }, isListening: () => isListening }
+  return { follower, delivered, phases, signal: (signal: Signal) => { if (isListening) report(signal) }, isListening: () => isListening }
 }
 
 const upTo = (last: number, from = 1) => Array.from({ length: Math.max(0, last - from + 1) }, (_, index) => from + index)
@@ -42,7 +44,7 @@ const action = fc.oneof(
   { weight: 6, arbitrary: fc.record({ do: fc.constant('deliver' as const), which: fc.nat(3), count: fc.integer({ min: 1, max: 6 }) }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('open' as const), which: fc.nat(3) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('break' as const, 'repeat' as const, 'swallow' as const, 'swap' as const), which: fc.nat(3) }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('wake' as const, 'sleep' as const, 'offline' as const) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constantFrom<Signal[]>('wake', 'hide', 'sleep', 'offline') }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('wait' as const), ms: fc.integer({ min: 1, max: 50_000 }) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('end' as const) }) },
 )
@@ -78,6 +80,7 @@ test('whatever the network does, every event is delivered once and in order, and
             pick(action.which)?.[action.do]()
             break
           case 'wake':
+          case 'hide':
           case 'sleep':
           case 'offline':
             signal(action.do)
@@ -179,6 +182,42 @@ test('on the event stream the WebSocket is tried again after a minute, then afte
   expect(delivered).toEqual(upTo(world.length))
   follower.stop()
   expect(clock.timers).toBe(0)
+})
+
+test('nobody looks: the event stream is let go of after 15 s, and goes on where it was once somebody does; a WebSocket stays', () => {
+  for (const transport of ['websocket', 'sse'] as const) {
+    const world = new World()
+    const clock = new FakeClock()
+    const { follower, delivered, signal } = follow(world, clock)
+    if (transport === 'sse') {
+      for (let refused = 0; refused < 2; refused += 1) {
+        world.connections.at(-1)?.break()
+        clock.advance(1_000)
+      }
+    }
+    const serve = () => {
+      world.connections.at(-1)?.open()
+      world.connections.at(-1)?.deliver(10)
+    }
+    world.append(1)
+    serve()
+    signal('hide')
+    clock.advance(14_999)
+    signal('wake')
+    serve()
+    clock.advance(14_999)
+    expect(follower.state).toMatchObject({ phase: 'live', transport })
+    signal('hide')
+    clock.advance(15_000)
+    expect(follower.state).toMatchObject(transport === 'sse' ? { phase: 'reconnecting', step: 'asleep' } : { phase: 'live' })
+    world.append(2)
+    signal('wake')
+    serve()
+    expect(follower.state).toMatchObject({ phase: 'live', transport })
+    expect(delivered).toEqual([1, 2, 3])
+    follower.stop()
+    expect(clock.timers).toBe(0)
+  }
 })
 
 test('stopping from within a callback is possible', () => {

@@ -10,6 +10,7 @@ mod chat;
 mod json;
 mod responses;
 mod retry;
+mod retry_after;
 mod transport;
 
 use std::{sync::atomic::AtomicU8, time::Duration};

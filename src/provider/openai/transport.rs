@@ -14,7 +14,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::{
     OpenAiSetupError,
     json::{error_message, one_line},
-    retry,
+    retry_after::retry_after,
 };
 
 /// Far beyond any lesson; what is larger is not an answer.
@@ -83,7 +83,7 @@ impl Transport {
                 .headers()
                 .get(RETRY_AFTER)
                 .and_then(|value| value.to_str().ok())
-                .and_then(|value| retry::retry_after(value, Utc::now()));
+                .and_then(|value| retry_after(value, Utc::now()));
             // The status says enough where the body cannot be read.
             let body = read_bounded(response).await.unwrap_or_default();
             let body = String::from_utf8_lossy(&body);

@@ -105,10 +105,10 @@ async fn a_seal_that_was_replaced_by_a_valid_one_breaks_the_chain() {
     for (name, bytes) in
         [("logSha256", canonical.as_slice()), ("exportSha256", export.as_bytes()), ("leavesSha256", leaves.as_slice())]
     {
-        seal[name] = json!(hex(&sha256(bytes)));
+        seal[name] = json!(hex::encode(sha256(bytes)));
     }
     seal.as_object_mut().unwrap().remove("sha256");
-    let sum = hex(&sha256(&serde_json_canonicalizer::to_vec(&seal).unwrap()));
+    let sum = hex::encode(sha256(&serde_json_canonicalizer::to_vec(&seal).unwrap()));
     let column = |name: &str| format!("decode('{}', 'hex')", seal[name].as_str().unwrap());
     let sql = format!(
         "update coursestream.seals set log_sha256 = {}, export_sha256 = {}, leaves_sha256 = {}, sha256 = decode('{sum}', 'hex')
@@ -120,7 +120,7 @@ async fn a_seal_that_was_replaced_by_a_valid_one_breaks_the_chain() {
     assert_eq!(execute(&mut connection, sql).await, 1);
     let sql = format!(
         "update coursestream.seal_leaves set leaves = decode('{}', 'hex') where session_id = '{session}'",
-        hex(&leaves)
+        hex::encode(&leaves)
     );
     assert_eq!(execute(&mut connection, sql).await, 1);
 
@@ -134,10 +134,6 @@ async fn a_seal_that_was_replaced_by_a_valid_one_breaks_the_chain() {
 fn sha256(bytes: &[u8]) -> Vec<u8> {
     use sha2::Digest;
     sha2::Sha256::digest(bytes).to_vec()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 /** Carries out what the state machine asks for: connections, one timer, callbacks. */
 import { retryAfterMs } from './backoff.ts'
 import type { Clock } from './clock.ts'
-import { type Effect, type Input, type LogEvent, type State, begin, isOver, transition } from './machine.ts'
+import { type Effect, type Input, type Live, type LogEvent, type Replaying, type State, begin, isOver, transition } from './machine.ts'
 import type { OpenTransport, Target, Transport } from './transport.ts'
 import type { WakeSignals } from './wake.ts'
 import type { ServerEvent, SessionStatus } from './wire.ts'
@@ -13,6 +13,11 @@ const SILENCE_MAX_MS = 30_000
 /** Pauses before the WebSocket is tried again: they double, from the first to the last. */
 const RETURN_FIRST_MS = 60_000
 const RETURN_MAX_MS = 30 * 60_000
+/**
+ * A page that nobody looks at lets go of its event stream after so long, and goes on where it was when somebody does: of HTTP/1.1
+ * connections to one host, browsers give all their tabs together no more than six.
+ */
+const HIDDEN_STREAM_MAX_MS = 15_000
 
 export interface FollowerEvents {
   /** After every step that changed something. */
@@ -41,14 +46,20 @@ export class Follower {
   #reason = ''
   #timer: { readonly isSilence: boolean; readonly disarm: () => void } | undefined
   #disarmReturn: (() => void) | undefined
+  #isHidden: boolean
+  #disarmHidden: (() => void) | undefined
   #unlisten: () => void
 
   constructor(options: FollowerOptions) {
     this.#options = options
     const first = begin(options.after)
     this.#state = first.state
+    this.#isHidden = options.signals.isHidden?.() === true
     this.#unlisten = options.signals.listen((signal) => {
+      // The network may come back to a page that nobody looks at.
+      this.#isHidden = signal === 'hide' || options.signals.isHidden?.() === true
       if (signal === 'offline') this.#lose('the network is gone')
+      else if (signal === 'hide') this.#watchHidden()
       else this.#put({ kind: signal })
     })
     this.#isBusy = true
@@ -91,6 +102,7 @@ export class Follower {
     if (state.phase === 'ended') this.#session = state.outcome.status
     if (state.phase === 'expired') this.#session = 'expired'
     for (const effect of effects) this.#carryOut(effect)
+    this.#watchHidden()
     if (isOver(state) && !isOver(before)) this.#unlisten()
     if (isJoined(before) && state.phase === 'reconnecting' && state.step === 'waiting') {
       const reason = input.kind === 'lost' ? this.#reason : 'the server does not answer'
@@ -188,6 +200,19 @@ export class Follower {
     this.#disarmReturn = undefined
   }
 
+  #watchHidden(): void {
+    const isWaste = this.#isHidden && isJoined(this.#state) && this.#state.transport === 'sse'
+    if (!isWaste) {
+      this.#disarmHidden?.()
+      this.#disarmHidden = undefined
+      return
+    }
+    this.#disarmHidden ??= this.#options.clock.after(HIDDEN_STREAM_MAX_MS, () => {
+      this.#disarmHidden = undefined
+      this.#put({ kind: 'sleep' })
+    })
+  }
+
   /** A timer for every event of a long log would be a waste: one that fires too early is set again. */
   #armSilence(): void {
     if (!this.#timer?.isSilence) this.#arm(SILENCE_MAX_MS, true)
@@ -205,7 +230,7 @@ export class Follower {
   }
 }
 
-function isJoined(state: State): boolean {
+function isJoined(state: State): state is Replaying | Live {
   return state.phase === 'replaying' || state.phase === 'live'
 }
 

@@ -1,9 +1,11 @@
 /** What the browser tells about the network and the page. */
 export interface WakeSignals {
-  /** Reports until the returned function is called. */
-  listen(report: (signal: 'wake' | 'sleep' | 'offline') => void): () => void
+  /** Reports until the returned function is called. `hide`: nobody looks at the page; `sleep`: it is put away. */
+  listen(report: (signal: 'wake' | 'hide' | 'sleep' | 'offline') => void): () => void
   /** Whether there is known to be no network. */
   isOffline?(): boolean
+  /** Whether nobody looks at the page. */
+  isHidden?(): boolean
 }
 
 /** Whether the browser says that there is no network. */
@@ -11,9 +13,14 @@ export function isOffline(): boolean {
   return typeof navigator !== 'undefined' && navigator.onLine === false
 }
 
+function isHidden(): boolean {
+  return typeof document !== 'undefined' && document.visibilityState === 'hidden'
+}
+
 /** Outside a browser there is nothing to hear. */
 export const browserSignals: WakeSignals = {
   isOffline,
+  isHidden,
   listen(report) {
     if (typeof window === 'undefined' || typeof document === 'undefined') return () => undefined
     const controller = new AbortController()
@@ -30,7 +37,8 @@ export const browserSignals: WakeSignals = {
     document.addEventListener(
       'visibilitychange',
       () => {
-        if (document.visibilityState === 'visible') wake()
+        if (isHidden()) report('hide')
+        else wake()
       },
       { signal },
     )

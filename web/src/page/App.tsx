@@ -1,14 +1,13 @@
-import { useLayoutEffect, useRef, useState } from 'react'
+import { type MouseEvent, useLayoutEffect, useRef, useState } from 'react'
 import { CourseStreamClient } from '../client/index.ts'
 import { useCourseGeneration } from '../react/useCourseGeneration.ts'
 import { currentUser, readToken, useIsRefused, watchedFetch } from './identity.ts'
 import { Header } from './parts/Header.tsx'
-import { Link } from './parts/Link.tsx'
-import { paths, useRoute } from './route.ts'
-import { useTitle } from './useTitle.ts'
+import { Missing } from './parts/Missing.tsx'
+import { useRoute } from './route.ts'
 import { CreateView } from './views/CreateView.tsx'
 import { HistoryView } from './views/HistoryView.tsx'
-import { NoSession, SessionView } from './views/SessionView.tsx'
+import { SessionView } from './views/SessionView.tsx'
 import { SignInView } from './views/SignInView.tsx'
 
 /** The page. Another user is another page: nothing of the one before is left. */
@@ -43,7 +42,7 @@ function Page({ onSignedIn }: { onSignedIn: () => void }) {
 
   return (
     <>
-      <a className="skip" href="#main">
+      <a className="skip" href="#main" onClick={skip}>
         Skip to content
       </a>
       <Header route={route} isGenerating={generation.isGenerating} />
@@ -52,27 +51,15 @@ function Page({ onSignedIn }: { onSignedIn: () => void }) {
         {!isRefused && route.name === 'create' && <CreateView client={client} user={user} generation={generation} />}
         {!isRefused && route.name === 'history' && <HistoryView client={client} user={user} query={route.query} />}
         {!isRefused && route.name === 'session' && <SessionView sessionId={route.sessionId} generation={generation} lesson={route.lesson} />}
-        {!isRefused && route.name === 'no-session' && <NoSession />}
-        {!isRefused && route.name === 'nowhere' && <Nowhere />}
+        {!isRefused && route.name === 'no-session' && <Missing what="session" />}
+        {!isRefused && route.name === 'nowhere' && <Missing what="page" />}
       </main>
     </>
   )
 }
 
-function Nowhere() {
-  useTitle('Nothing here')
-  return (
-    <div className="empty">
-      <h1>There is nothing here</h1>
-      <p>The address leads nowhere on this page.</p>
-      <div className="choices">
-        <Link className="button primary" href={paths.create}>
-          Create a course
-        </Link>
-        <Link className="button" href={paths.history}>
-          To the history
-        </Link>
-      </div>
-    </div>
-  )
+/** Without a change of the address, where the lesson stands that is open. */
+function skip(event: MouseEvent) {
+  event.preventDefault()
+  document.getElementById('main')?.focus()
 }

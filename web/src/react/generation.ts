@@ -14,6 +14,7 @@ import {
   type StreamStatus,
   isAbort,
   isEnded,
+  randomId,
 } from '../client/index.ts'
 import { isOffline } from '../client/wake.ts'
 import type { Course } from '../course/course.ts'
@@ -24,9 +25,9 @@ const TELL_EVERY_MS = 50
 /** Sessions that one has left and may come back to, perhaps while there is no network. */
 const KEPT_MAX = 4
 
-/** Between two tries to read what is missing at the end of a log. */
-const READ_AGAIN_MIN_MS = 500
-const READ_AGAIN_MAX_MS = 10_000
+/** Between two tries of what is wanted however long the server is away. */
+const AGAIN_MIN_MS = 500
+const AGAIN_MAX_MS = 10_000
 
 export interface Connection {
   /** `idle`: nothing is followed. `archive`: the log came from the history. */
@@ -101,18 +102,25 @@ export class GenerationStore {
     }
   }
 
-  /** Starts a run and follows it. Returns its session, or `undefined` where it could not be started: `error` says why. */
+  /**
+   * Starts a run and follows it, however long the server is away; `error` says meanwhile why it has not been started. Returns its
+   * session, or `undefined` where it is not to be started.
+   */
   async start(topic: string, userId: string, options: { searchWeb?: boolean } = {}): Promise<string | undefined> {
     this.#keep()
     const { signal } = this.#renew({ ...idle, isGenerating: true, run: { ...emptyRun, topic } })
     const starting = { isGivenUp: false, controller: new AbortController() }
     this.#starting = starting
+    const request = { topic, userId, searchWeb: options.searchWeb ?? false, idempotencyKey: randomId() }
     try {
-      const sessionId = await this.#client.start({ topic, userId, searchWeb: options.searchWeb ?? false }, starting.controller.signal)
+      const sessionId = await persistently(() => this.#client.start(request, starting.controller.signal), starting.controller.signal, (error) => {
+        if (starting.isGivenUp || signal.aborted) throw error
+        this.#set({ error })
+      })
       if (starting.isGivenUp) await this.#client.cancel(sessionId).catch(() => undefined)
       // Another session is shown by now.
       if (signal.aborted) return undefined
-      this.#set({ sessionId })
+      this.#set({ sessionId, error: undefined })
       void this.#follow(sessionId, signal)
       return sessionId
     } catch (error) {
@@ -137,7 +145,7 @@ export class GenerationStore {
     void this.#follow(sessionId, signal)
   }
 
-  /** Cancels the run. */
+  /** Cancels the run, however long the server is away; `error` says meanwhile why it has not been done. */
   async stop(): Promise<void> {
     const { sessionId } = this.#snapshot
     if (sessionId === undefined) {
@@ -145,13 +153,15 @@ export class GenerationStore {
       this.close()
       return
     }
-    this.#set({ isStopping: true, error: undefined })
+    const tell = (change: Partial<Generation>) => {
+      if (this.#snapshot.sessionId === sessionId) this.#set(change)
+    }
+    tell({ isStopping: true, error: undefined })
     try {
-      await this.#client.cancel(sessionId)
+      await persistently(() => this.#client.cancel(sessionId), undefined, (error) => { tell({ error }) })
+      tell({ isStopping: false, error: undefined })
     } catch (error) {
-      this.#set({ error: asError(error) })
-    } finally {
-      this.#set({ isStopping: false })
+      tell({ isStopping: false, error: asError(error) })
     }
   }
 
@@ -284,16 +294,7 @@ export class GenerationStore {
 
   /** The same up to the end of an ended session's log, however long the server or the network is away. */
   async #readToTheEnd(sessionId: string, signal: AbortSignal): Promise<void> {
-    for (let waitMs = READ_AGAIN_MIN_MS; ; waitMs = Math.min(waitMs * 2, READ_AGAIN_MAX_MS)) {
-      try {
-        await this.#readLog(sessionId, Number.POSITIVE_INFINITY, signal)
-        return
-      } catch (error) {
-        if (signal.aborted) throw error
-        unlessItPasses(error)
-      }
-      await pause(systemClock, waitMs, signal)
-    }
+    await persistently(() => this.#readLog(sessionId, Number.POSITIVE_INFINITY, signal), signal)
   }
 
   async #readSummary(sessionId: string, signal: AbortSignal): Promise<void> {
@@ -338,9 +339,26 @@ interface Starting {
   readonly controller: AbortController
 }
 
-/** Trouble that passes is no trouble: what the history could not give now comes later. */
+/** Repeats what fails for reasons that pass, until it succeeds; each of them is told. */
+async function persistently<T>(attempt: () => Promise<T>, signal?: AbortSignal, tell?: (error: CourseStreamError) => void): Promise<T> {
+  for (let waitMs = AGAIN_MIN_MS; ; waitMs = Math.min(waitMs * 2, AGAIN_MAX_MS)) {
+    try {
+      return await attempt()
+    } catch (error) {
+      if (signal?.aborted || !passes(error)) throw error
+      tell?.(error)
+    }
+    await pause(systemClock, waitMs, signal)
+  }
+}
+
+function passes(error: unknown): error is CourseStreamError {
+  return error instanceof CourseStreamError && error.isTransient
+}
+
+/** What the history could not give now comes later. */
 function unlessItPasses(error: unknown): void {
-  if (!(error instanceof CourseStreamError && error.isTransient)) throw error
+  if (!passes(error)) throw error
 }
 
 function asError(error: unknown): CourseStreamError {

@@ -9,6 +9,7 @@ mod http;
 mod packet;
 mod polling;
 mod queue;
+mod refusal;
 mod session;
 mod websocket;
 

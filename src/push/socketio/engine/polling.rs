@@ -10,8 +10,8 @@ use poem::{Body, Response, error::ReadBodyError, http::header};
 
 use super::{
     Engine, Options,
-    http::Refusal,
     packet::{self, Packet},
+    refusal::Refusal,
     session::{Phase, Request, Session},
 };
 

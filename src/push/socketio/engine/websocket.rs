@@ -12,8 +12,8 @@ use tokio_tungstenite::tungstenite::{Error, Message as Frame};
 
 use super::{
     Engine, Options,
-    http::Refusal,
     packet::{Message, Packet},
+    refusal::Refusal,
     session::{Ending, Phase, Session},
 };
 use crate::push::{

@@ -42,7 +42,7 @@ interface LogPanelProps {
 export function LogPanel({ logs, sessionId, onClear }: LogPanelProps) {
   const [hidden, setHidden] = useState<ReadonlySet<Kind>>(new Set())
   const [selected, setSelected] = useState<number>()
-  const [copied, setCopied] = useState(false)
+  const [copied, setCopied] = useState<'yes' | 'refused'>()
   // A long log that is filtered must not hold up typing and scrolling.
   const deferred = useDeferredValue(logs)
   const rows = useMemo(
@@ -51,6 +51,8 @@ export function LogPanel({ logs, sessionId, onClear }: LogPanelProps) {
   )
   const counts = useMemo(() => countKinds(deferred), [deferred])
   const virtual = useVirtualRows(rows.length, ROW_HEIGHT)
+  // What is clicked away leaves the focus to the list.
+  const list = virtual.container
   const index = selected === undefined ? -1 : rows.findIndex((event) => event.offset === selected)
   const chosen = rows[index]
 
@@ -82,8 +84,7 @@ export function LogPanel({ logs, sessionId, onClear }: LogPanelProps) {
     choose(to)
   }
   const copy = async () => {
-    await copyText(rows.map(lineOf).join('\n'))
-    setCopied(true)
+    setCopied((await copyText(rows.map(lineOf).join('\n'))) ? 'yes' : 'refused')
   }
 
   return (
@@ -93,9 +94,9 @@ export function LogPanel({ logs, sessionId, onClear }: LogPanelProps) {
         <span className="log-count" data-testid="log-count">
           {count(rows.length, 'line')}
         </span>
-        <button type="button" className="quiet" onClick={() => { void copy() }} onBlur={() => { setCopied(false) }}>
+        <button type="button" className="quiet" disabled={rows.length === 0} onClick={() => { void copy() }} onBlur={() => { setCopied(undefined) }}>
           <Icon name="copy" />
-          {copied ? 'Copied' : 'Copy'}
+          <span aria-live="polite">{copied === 'yes' ? 'Copied' : copied === 'refused' ? 'Not allowed' : 'Copy'}</span>
         </button>
         <button type="button" className="quiet square" onClick={onClear} aria-label="Clear the log that is shown" title="Clear">
           <Icon name="clear" />
@@ -110,7 +111,7 @@ export function LogPanel({ logs, sessionId, onClear }: LogPanelProps) {
       </div>
       <div className="log-frame">
         <div
-          ref={virtual.container}
+          ref={list}
           className="log-rows"
           role="listbox"
           aria-label="Events"
@@ -135,21 +136,21 @@ export function LogPanel({ logs, sessionId, onClear }: LogPanelProps) {
         </div>
         {rows.length === 0 && <p className="log-nothing">{logs.length === 0 ? 'No lines yet' : 'No line of the types that are shown'}</p>}
         {!virtual.isAtEnd && (
-          <button type="button" className="to-end" onClick={virtual.toEnd}>
+          <button type="button" className="to-end" onClick={() => { list.current?.focus({ preventScroll: true }); virtual.toEnd() }}>
             <Icon name="down" />
             Latest
           </button>
         )}
       </div>
       <div className="log-exports">
-        <button type="button" className="quiet" onClick={() => { download(`session-${sessionId}-shown.ndjson`, rows) }}>
+        <button type="button" className="quiet" disabled={rows.length === 0} onClick={() => { download(`session-${sessionId}-shown.ndjson`, rows) }}>
           <Icon name="download" />
           <span className="visually-hidden">Download: </span>
           Shown lines
         </button>
         <Exports sessionId={sessionId} />
       </div>
-      {chosen && <Detail event={chosen} onClose={() => { setSelected(undefined) }} />}
+      {chosen && <Detail event={chosen} onClose={() => { list.current?.focus({ preventScroll: true }); setSelected(undefined) }} />}
       <p className="visually-hidden" role="log" aria-live="polite">
         {announcement(logs)}
       </p>
@@ -264,16 +265,19 @@ function download(name: string, events: readonly Envelope[]): void {
   save(name, 'application/x-ndjson', events.map((event) => `${JSON.stringify(event)}\n`))
 }
 
-/** The clipboard is for secure pages only; others select and copy. */
-async function copyText(text: string): Promise<void> {
+/** Whether the text is in the clipboard now. That is for secure pages only; on others the text is selected and copied. */
+async function copyText(text: string): Promise<boolean> {
   if (typeof navigator.clipboard !== 'undefined') {
-    await navigator.clipboard.writeText(text)
-    return
+    return navigator.clipboard.writeText(text).then(
+      () => true,
+      () => false,
+    )
   }
   const area = document.createElement('textarea')
   area.value = text
   document.body.append(area)
   area.select()
-  document.execCommand('copy')
+  const isCopied = document.execCommand('copy')
   area.remove()
+  return isCopied
 }

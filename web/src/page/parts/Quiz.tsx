@@ -1,3 +1,5 @@
+import { useRef } from 'react'
+import { flushSync } from 'react-dom'
 import type { Question } from '../../course/course.ts'
 import type { Answers } from '../answers.ts'
 import { Icon } from './Icon.tsx'
@@ -5,12 +7,17 @@ import { InlineMarkdown } from './Markdown.tsx'
 
 /** Answer all, then see. */
 export function Quiz({ lesson, questions, answers }: { lesson: string; questions: readonly Question[]; answers: Answers }) {
+  const section = useRef<HTMLElement>(null)
+  const again = () => {
+    flushSync(() => { answers.again(lesson) })
+    section.current?.querySelector('input')?.focus()
+  }
   const isChecked = answers.checked.has(lesson)
   const given = questions.map((_, index) => answers.given.get(`${lesson}/${index}`))
   const isComplete = given.every((option) => option !== undefined)
   const right = questions.filter((question, index) => question.options[given[index] ?? -1]?.isCorrect).length
   return (
-    <section className="quiz" aria-labelledby={`quiz-${lesson}`}>
+    <section ref={section} className="quiz" aria-labelledby={`quiz-${lesson}`}>
       <h3 id={`quiz-${lesson}`}>Check yourself</h3>
       {questions.map((question, index) => (
         <fieldset key={question.question} disabled={isChecked}>
@@ -53,7 +60,7 @@ export function Quiz({ lesson, questions, answers }: { lesson: string; questions
       ))}
       <div className="quiz-row">
         {isChecked ? (
-          <button type="button" className="button" onClick={() => { answers.again(lesson) }}>
+          <button type="button" className="button" onClick={again}>
             Try again
           </button>
         ) : (

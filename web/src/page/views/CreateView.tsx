@@ -5,11 +5,11 @@ import { Icon } from '../parts/Icon.tsx'
 import { Link } from '../parts/Link.tsx'
 import { SessionList } from '../parts/SessionList.tsx'
 import { navigate, paths } from '../route.ts'
+import { topicOf } from '../topic.ts'
 import { useIsOffline } from '../useIsOffline.ts'
 import { useSessionPages } from '../useSessionPages.ts'
 import { useTitle } from '../useTitle.ts'
 
-const TOPIC_CHARACTERS_MAX = 500
 const RECENT = 4
 const PROMISES = [
   { icon: 'book', title: 'Read while it is written', text: 'Lessons open one by one as they are finished; quizzes tell you what stuck.' },
@@ -24,14 +24,14 @@ export function CreateView({ client, user, generation }: { client: CourseStreamC
   const [searchWeb, setSearchWeb] = useState(false)
   const recent = useRecent(client, user)
   const ids = useId()
-  const isBlank = topic.trim() === ''
+  const { text, isBlank, isTooLong, hint } = topicOf(topic)
   const isOffline = useIsOffline()
 
   const submit = async (event: SubmitEvent<HTMLFormElement>) => {
     event.preventDefault()
-    if (isBlank || generation.isGenerating) return
+    if (isBlank || isTooLong || generation.isGenerating) return
     const from = window.location.href
-    const sessionId = await generation.startGeneration(topic.trim(), { searchWeb })
+    const sessionId = await generation.startGeneration(text, { searchWeb })
     // Whoever went elsewhere meanwhile is not called away.
     if (sessionId !== undefined && window.location.href === from) navigate(paths.session(sessionId))
   }
@@ -50,8 +50,9 @@ export function CreateView({ client, user, generation }: { client: CourseStreamC
             id={`${ids}topic`}
             dir="auto"
             value={topic}
-            maxLength={TOPIC_CHARACTERS_MAX}
             rows={2}
+            aria-describedby={`${ids}hint`}
+            aria-invalid={isTooLong}
             placeholder="For example: how rivers shape a landscape"
             onChange={(event) => { setTopic(event.target.value) }}
             onKeyDown={(event) => {
@@ -61,6 +62,9 @@ export function CreateView({ client, user, generation }: { client: CourseStreamC
               }
             }}
           />
+          <p id={`${ids}hint`} role="status" className={isTooLong ? 'topic-hint bad' : 'topic-hint'}>
+            {hint}
+          </p>
           <div className="composer-row">
             <label className="switch">
               <input type="checkbox" role="switch" checked={searchWeb} onChange={(event) => { setSearchWeb(event.target.checked) }} />
@@ -75,7 +79,7 @@ export function CreateView({ client, user, generation }: { client: CourseStreamC
                 Stop
               </button>
             ) : (
-              <button key="generate" type="submit" className="button primary" disabled={isBlank}>
+              <button key="generate" type="submit" className="button primary" disabled={isBlank || isTooLong}>
                 <Icon name="spark" />
                 Generate
               </button>
@@ -91,7 +95,7 @@ export function CreateView({ client, user, generation }: { client: CourseStreamC
         )}
         {generation.error && (
           <p role="alert" className="notice bad">
-            The course could not be started: {generation.error.message}.
+            {generation.isGenerating ? 'The course is not started yet, and it is tried again' : 'The course could not be started'}: {generation.error.message}.
           </p>
         )}
         <ul className="ideas" aria-label="Ideas">

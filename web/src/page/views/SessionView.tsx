@@ -7,6 +7,7 @@ import { Elapsed } from '../parts/Elapsed.tsx'
 import { Icon } from '../parts/Icon.tsx'
 import { Link } from '../parts/Link.tsx'
 import { LogPanel } from '../parts/LogPanel.tsx'
+import { Missing } from '../parts/Missing.tsx'
 import { OutlineNav } from '../parts/OutlineNav.tsx'
 import { ProgressPanel } from '../parts/ProgressPanel.tsx'
 import { Reader } from '../parts/Reader.tsx'
@@ -14,6 +15,7 @@ import { StatusChip } from '../parts/StatusChip.tsx'
 import { count, duration, momentOf } from '../format.ts'
 import { paths } from '../route.ts'
 import { syllabusOf } from '../syllabus.ts'
+import { useFocusHeld } from '../useFocusHeld.ts'
 import { useIsOffline } from '../useIsOffline.ts'
 import { useTitle } from '../useTitle.ts'
 
@@ -27,9 +29,10 @@ export function SessionView({ sessionId, generation, lesson }: { sessionId: stri
   const [pane, setPane] = useState<Pane>('course')
   const answers = useAnswers(sessionId)
   const isOffline = useIsOffline()
+  const actions = useFocusHeld<HTMLDivElement>()
   useTitle(topic === '' ? 'Session' : topic)
 
-  if (error instanceof SessionNotFoundError) return <NoSession />
+  if (error instanceof SessionNotFoundError) return <Missing what="session" />
 
   // An expired session has ended in one of three ways; its log knows in which.
   const shown = run.endedAt !== undefined && run.status !== undefined ? run.status : status
@@ -70,9 +73,10 @@ export function SessionView({ sessionId, generation, lesson }: { sessionId: stri
             {summary && summary.usage.completionTokens > 0 && <span>{count(summary.usage.promptTokens + summary.usage.completionTokens, 'token')}</span>}
           </p>
         </div>
-        <div className="actions">
+        <div className="actions" ref={actions}>
           {generation.isGenerating ? (
-            <button type="button" className="button danger" disabled={generation.isStopping} onClick={() => { void generation.stopGeneration() }}>
+            // Not `disabled`, which would take the focus from it.
+            <button type="button" className="button danger" aria-disabled={generation.isStopping} onClick={() => { if (!generation.isStopping) void generation.stopGeneration() }}>
               <Icon name="stop" />
               {generation.isStopping ? (isOffline ? 'Waiting for the network' : 'Stopping') : 'Stop'}
             </button>
@@ -103,7 +107,7 @@ export function SessionView({ sessionId, generation, lesson }: { sessionId: stri
         )}
         {error && (
           <p role="alert" className="notice bad">
-            {error.message}
+            {generation.isStopping ? `The run is not stopped yet, and it is tried again: ${error.message}.` : `${error.message}.`}
           </p>
         )}
       </section>
@@ -166,25 +170,6 @@ function Waiting({ isOver, isGenerating }: { isOver: boolean; isGenerating: bool
         {['a', 'b', 'c', 'd', 'e'].map((line) => (
           <span key={line} className="bone" />
         ))}
-      </div>
-    </div>
-  )
-}
-
-/** Where an address names no session, or none that is there. */
-export function NoSession() {
-  useTitle('No such session')
-  return (
-    <div className="empty">
-      <h1>No such session</h1>
-      <p>It may have been dropped from the history, or the address is not complete.</p>
-      <div className="choices">
-        <Link className="button primary" href={paths.history}>
-          To the history
-        </Link>
-        <Link className="button" href={paths.create}>
-          Create a course
-        </Link>
       </div>
     </div>
   )
