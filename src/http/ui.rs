@@ -24,8 +24,8 @@ const NO_PAGES: [&str; 2] = ["/api", "/assets"];
 
 const INDEX: &str = "index.html";
 
-/// The routes of the page beside `/`, as `web/src/page/route.ts` knows them.
-const PAGES: [&str; 2] = ["/sessions", "/sessions/:id"];
+/// The routes of the page beside `/`, as `web/src/page/route.ts` knows them. A slash at the end leads to the same place.
+const PAGES: [&str; 4] = ["/sessions", "/sessions/", "/sessions/:id", "/sessions/:id/"];
 
 /// Files that browsers ask for by a name of their own.
 const FIXED: [&str; 1] = ["/favicon.svg"];

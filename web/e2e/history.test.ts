@@ -171,7 +171,7 @@ test('activity and exports are shown where the server offers them, and not where
   }
   await show('/sessions')
   await page.locator('.session-row').first().waitFor()
-  expect(await page.locator('.activity').count()).toBe(0)
+  await expect.poll(() => page.locator('.activity').count()).toBe(0)
   await show(`/sessions/${session}`)
   await expectWholeLog(page, lasting.current, session)
   expect(await page.getByRole('link', { name: 'NDJSON' }).count()).toBe(0)

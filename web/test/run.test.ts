@@ -94,7 +94,12 @@ test('addresses lead to views', () => {
   expect(parseRoute(`/sessions/${sessionId}#lesson-2.1`)).toEqual({ name: 'session', sessionId, lesson: '2.1' })
   expect(parseRoute(`/sessions/${sessionId}#overview`)).toMatchObject({ name: 'session', lesson: undefined })
   for (const id of ['abc', '%20', `${sessionId}0`, sessionId.slice(1)]) expect(parseRoute(`/sessions/${id}`)).toEqual({ name: 'no-session' })
-  for (const path of ['/elsewhere', '/sessions/a/b']) expect(parseRoute(path)).toEqual({ name: 'nowhere' })
+  for (const path of ['/elsewhere', '/sessions/a/b', '/sessions//', `/sessions//${sessionId}`, `/sessions/${sessionId}//`]) {
+    expect(parseRoute(path)).toEqual({ name: 'nowhere' })
+  }
+  // A slash at the end leads to the same place.
+  expect(parseRoute('/sessions/?topic=x')).toMatchObject({ name: 'history' })
+  expect(parseRoute(`/sessions/${sessionId}/#lesson-2.1`)).toEqual({ name: 'session', sessionId, lesson: '2.1' })
 })
 
 test('a summary of activity is read leniently', () => {

@@ -131,7 +131,11 @@ async fn an_unknown_path_is_a_page_to_a_browser_and_a_problem_below_the_api() {
     let api = Api::of(&service);
     let navigate = |method: Method, path| Answer::to(api.request(method, path).header("accept", NAVIGATION));
     let known = navigate(Method::GET, "/sessions").await;
-    for path in ["/nothing", "/sessions/one/two", "/apiary", "//"] {
+    for path in ["/sessions/", "/sessions/one", "/sessions/one/"] {
+        let page = navigate(Method::GET, path).await;
+        assert_eq!((page.status, &page.text), (200.into(), &known.text), "{path}");
+    }
+    for path in ["/nothing", "/sessions/one/two", "/sessions//one", "/sessions/one//", "/apiary", "//"] {
         let page = navigate(Method::GET, path).await;
         assert_eq!(page.status, 404, "{path}");
         assert_eq!(page.text, known.text, "{path}");

@@ -1,4 +1,4 @@
-import { type MouseEvent, useEffect, useRef, useState } from 'react'
+import { type MouseEvent, useLayoutEffect, useRef, useState } from 'react'
 import { CourseStreamClient } from '../client/index.ts'
 import { useCourseGeneration } from '../react/useCourseGeneration.ts'
 import { currentUser, readToken, useIsRefused, watchedFetch } from './identity.ts'
@@ -28,9 +28,9 @@ function Page({ onSignedIn }: { onSignedIn: () => void }) {
   })
   const place = route.name === 'session' ? `session ${route.sessionId}` : route.name
 
-  // A new page begins at its top, for eyes and for screen readers.
+  // A new page begins at its top, for eyes and for screen readers; what a view knows better, it does after this.
   const shown = useRef(place)
-  useEffect(() => {
+  useLayoutEffect(() => {
     window.scrollTo(0, 0)
     if (shown.current === place) return
     shown.current = place

@@ -26,10 +26,12 @@ export const ACTIVITY_PATH = '/api/v1/analytics/summary'
 /** The server's now is a little later than ours was, and is not to begin one more bucket. */
 const SLACK_MS = 60_000
 
-export async function fetchActivity(spanMs: number, bucket: string, signal: AbortSignal): Promise<Activity | undefined> {
+export async function fetchActivity(spanMs: number, bucket: string, signal: AbortSignal): Promise<Activity> {
   const from = new Date(Date.now() - spanMs + SLACK_MS).toISOString()
   const response = await authorizedFetch(`${ACTIVITY_PATH}?${new URLSearchParams({ from, bucket }).toString()}`, signal)
-  return response.ok ? readActivity(await response.json()) : undefined
+  const activity = response.ok ? readActivity(await response.json()) : undefined
+  if (!activity) throw new Error(`answered with ${response.status}`)
+  return activity
 }
 
 export function readActivity(value: unknown): Activity | undefined {

@@ -23,7 +23,8 @@ const UNITS = [
 ] as const
 
 export function ago(timestamp: string, nowMs: number): string {
-  const seconds = Math.round((new Date(timestamp).getTime() - nowMs) / 1_000)
+  // Clocks differ; nothing here has yet to happen.
+  const seconds = Math.min(0, Math.round((new Date(timestamp).getTime() - nowMs) / 1_000))
   if (Number.isNaN(seconds)) return timestamp
   for (const [unit, length] of UNITS) {
     if (Math.abs(seconds) >= length) return relative.format(Math.trunc(seconds / length), unit)
@@ -32,12 +33,14 @@ export function ago(timestamp: string, nowMs: number): string {
 }
 
 export function duration(ms: number): string {
-  if (ms < 100) return 'under 0.1 s'
-  const seconds = ms / 1_000
-  if (seconds < 10) return `${Number(seconds.toFixed(1))} s`
-  if (seconds < 60) return `${Math.round(seconds)} s`
+  const tenths = Math.round(ms / 100)
+  if (tenths < 1) return '< 0.1 s'
+  if (tenths < 100) return `${tenths / 10} s`
+  // Rounded once, and then taken apart: there is no 60th second.
+  const seconds = Math.round(ms / 1_000)
+  if (seconds < 60) return `${seconds} s`
   const minutes = Math.floor(seconds / 60)
-  return minutes < 60 ? `${minutes} min ${Math.round(seconds % 60)} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`
+  return minutes < 60 ? `${minutes} min ${seconds % 60} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`
 }
 
 export function count(number: number, one: string, many = `${one}s`): string {

@@ -13,8 +13,8 @@ const UUID = /^[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}$/i
 
 export function parseRoute(href: string): Route {
   const url = new URL(href, 'http://page.invalid')
-  const [first = '', second = '', ...rest] = url.pathname.split('/').slice(1)
-  if (first === '') return { name: 'create' }
+  if (url.pathname === '/') return { name: 'create' }
+  const [first, second = '', ...rest] = url.pathname.replace(/(?<=[^/])\/$/, '').split('/').slice(1)
   if (first !== 'sessions' || rest.length > 0) return { name: 'nowhere' }
   if (second === '') return { name: 'history', query: url.searchParams }
   if (!UUID.test(second)) return { name: 'no-session' }
@@ -47,6 +47,6 @@ export function useRoute(): Route {
 
 export function navigate(to: string, how: 'push' | 'replace' = 'push'): void {
   if (how === 'push') window.history.pushState(null, '', to)
-  else window.history.replaceState(null, '', to)
+  else window.history.replaceState(window.history.state, '', to)
   window.dispatchEvent(new Event(CHANGED))
 }

@@ -1,6 +1,9 @@
 import { useEffect, useState } from 'react'
-import { type Activity, type Bucket, type Figures, fetchActivity } from '../activity.ts'
+import type { CourseStreamClient } from '../../client/index.ts'
+import { persistently } from '../../client/persistently.ts'
+import { ACTIVITY_PATH, type Activity, type Bucket, type Figures, fetchActivity } from '../activity.ts'
 import { count, duration, momentOf } from '../format.ts'
+import { useOffer } from '../offers.ts'
 
 const HOUR_MS = 3_600_000
 
@@ -14,18 +17,36 @@ type Span = (typeof SPANS)[number]
 const HEIGHT = 72
 const OUTCOMES = ['failed', 'cancelled', 'completed'] as const
 
-/** What happened lately, in figures and bars; asked for again with all `news`, so that it counts what stands below it. */
-export function ActivityPanel({ news }: { news: string }) {
-  const [span, setSpan] = useState<Span>(SPANS[0])
-  const [activity, setActivity] = useState<Activity>()
+/** What stands in the place of figures that are not read yet. */
+const NOTHING: Figures = { started: 0, completed: 0, failed: 0, cancelled: 0, tokens: 0 }
+const NO_BUCKETS: readonly Bucket[] = [{ start: '', ...NOTHING }]
+
+/** What each client read last; another user has another. */
+const kept = new WeakMap<CourseStreamClient, { readonly span: Span; readonly activity: Activity }>()
+
+/**
+ * What happened lately, in figures and bars; asked for again with all `news`, so that it counts what stands below it. It has its place
+ * from the start, and gives it up where the server offers nothing of it.
+ */
+export function ActivityPanel({ client, news }: { client: CourseStreamClient; news: string | undefined }) {
+  const isOffered = useOffer(ACTIVITY_PATH)
+  const [span, setSpan] = useState<Span>(() => kept.get(client)?.span ?? SPANS[0])
+  const [activity, setActivity] = useState(() => kept.get(client)?.activity)
   useEffect(() => {
+    if (!isOffered || news === undefined) return
     const controller = new AbortController()
-    fetchActivity(span.ms, span.bucket, controller.signal).then(setActivity, () => undefined)
+    persistently(() => fetchActivity(span.ms, span.bucket, controller.signal), controller.signal).then(
+      (activity) => {
+        kept.set(client, { span, activity })
+        setActivity(activity)
+      },
+      () => undefined,
+    )
     return () => { controller.abort() }
-  }, [span, news])
-  if (!activity) return null
+  }, [client, isOffered, span, news])
+  if (isOffered === false) return null
   return (
-    <section className="activity" aria-label="Activity">
+    <section className="activity" aria-label="Activity" aria-busy={!activity}>
       <div className="activity-head">
         <h2>Activity</h2>
         <div className="pills" role="group" aria-label="Span of time">
@@ -36,27 +57,27 @@ export function ActivityPanel({ news }: { news: string }) {
           ))}
         </div>
       </div>
-      <FigureList figures={activity.total} />
-      <Bars buckets={activity.buckets} total={activity.total} />
+      <FigureList figures={activity?.total} />
+      <Bars buckets={activity?.buckets ?? NO_BUCKETS} total={activity?.total ?? NOTHING} />
     </section>
   )
 }
 
-function FigureList({ figures }: { figures: Figures }) {
+function FigureList({ figures }: { figures: Figures | undefined }) {
   const all = [
-    ['Started', figures.started.toLocaleString()],
-    ['Completed', figures.completed.toLocaleString()],
-    ['Failed', figures.failed.toLocaleString()],
-    ['Cancelled', figures.cancelled.toLocaleString()],
-    ['Median time', figures.durationMs === undefined ? '–' : duration(figures.durationMs)],
-    ['Tokens', figures.tokens.toLocaleString(undefined, { notation: 'compact' })],
+    ['Started', figures?.started.toLocaleString()],
+    ['Completed', figures?.completed.toLocaleString()],
+    ['Failed', figures?.failed.toLocaleString()],
+    ['Cancelled', figures?.cancelled.toLocaleString()],
+    ['Median time', figures?.durationMs !== undefined && duration(figures.durationMs)],
+    ['Tokens', figures?.tokens.toLocaleString(undefined, { notation: 'compact' })],
   ] as const
   return (
     <dl className="figures">
       {all.map(([name, value]) => (
         <div key={name}>
           <dt>{name}</dt>
-          <dd>{value}</dd>
+          <dd>{value || '–'}</dd>
         </div>
       ))}
     </dl>

@@ -1,4 +1,4 @@
-import { useMemo } from 'react'
+import { memo, useEffect, useState } from 'react'
 import type { SessionSummary } from '../../client/index.ts'
 import { ago, count, duration, momentOf } from '../format.ts'
 import { paths } from '../route.ts'
@@ -6,12 +6,14 @@ import { Icon } from './Icon.tsx'
 import { Link } from './Link.tsx'
 import { StatusChip } from './StatusChip.tsx'
 
-export function SessionList({ sessions }: { sessions: readonly SessionSummary[] }) {
-  const now = useMemo(() => Date.now(), [sessions])
+const TICK_MS = 30_000
+
+export const SessionList = memo(function SessionList({ sessions }: { sessions: readonly SessionSummary[] }) {
+  const now = useNow(sessions)
   return (
     <ul className="sessions">
       {sessions.map((session) => (
-        <li key={session.sessionId}>
+        <li key={session.sessionId} data-row={session.sessionId}>
           <Link href={paths.session(session.sessionId)} className="session-row">
             <span className="session-topic" dir="auto">
               {session.topic}
@@ -32,4 +34,16 @@ export function SessionList({ sessions }: { sessions: readonly SessionSummary[] 
       ))}
     </ul>
   )
+})
+
+/** The time when `news` came, and every half a minute after it. */
+function useNow(news: unknown): number {
+  const [now, setNow] = useState(() => Date.now())
+  useEffect(() => {
+    const tick = () => { setNow(Date.now()) }
+    tick()
+    const timer = setInterval(tick, TICK_MS)
+    return () => { clearInterval(timer) }
+  }, [news])
+  return now
 }

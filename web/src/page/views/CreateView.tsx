@@ -1,4 +1,4 @@
-import { type SubmitEvent, useEffect, useId, useState } from 'react'
+import { type SubmitEvent, useId, useMemo, useState } from 'react'
 import type { CourseStreamClient, SessionSummary } from '../../client/index.ts'
 import type { UseCourseGeneration } from '../../react/useCourseGeneration.ts'
 import { Icon } from '../parts/Icon.tsx'
@@ -7,6 +7,7 @@ import { SessionList } from '../parts/SessionList.tsx'
 import { navigate, paths } from '../route.ts'
 import { topicOf } from '../topic.ts'
 import { useIsOffline } from '../useIsOffline.ts'
+import { useSessionPages } from '../useSessionPages.ts'
 import { useTitle } from '../useTitle.ts'
 
 const RECENT = 4
@@ -133,14 +134,6 @@ export function CreateView({ client, user, generation }: { client: CourseStreamC
 
 /** This browser's latest sessions, once they are known; without them the page is as good. */
 function useRecent(client: CourseStreamClient, user: string): readonly SessionSummary[] | undefined {
-  const [recent, setRecent] = useState<readonly SessionSummary[]>()
-  useEffect(() => {
-    const controller = new AbortController()
-    client.sessions({ userId: user, limit: RECENT }, controller.signal).then(
-      (page) => { setRecent(page.items) },
-      () => undefined,
-    )
-    return () => { controller.abort() }
-  }, [client, user])
-  return recent
+  const sessions = useSessionPages(client, { userId: user }, RECENT).shown?.items
+  return useMemo(() => sessions?.slice(0, RECENT), [sessions])
 }

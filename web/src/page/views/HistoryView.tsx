@@ -1,20 +1,24 @@
-import { useEffect, useId, useState } from 'react'
-import { type CourseStreamClient, type SessionStatus, type SessionSummary, type SessionsPage, isAbort, isEnded } from '../../client/index.ts'
-import { ACTIVITY_PATH } from '../activity.ts'
-import { useOffer } from '../offers.ts'
+import { useEffect, useId, useRef, useState } from 'react'
+import type { CourseStreamClient, SessionStatus, SessionsQuery } from '../../client/index.ts'
+import { clockTime } from '../format.ts'
 import { ActivityPanel } from '../parts/ActivityPanel.tsx'
 import { Icon } from '../parts/Icon.tsx'
-import { SessionList } from '../parts/SessionList.tsx'
+import { ListFoot } from '../parts/ListFoot.tsx'
+import { SteadySessionList } from '../parts/SteadySessionList.tsx'
+import { keptPlace } from '../places.ts'
 import { navigate, paths } from '../route.ts'
+import { hasMore } from '../sessionPages.ts'
 import { useIsOffline } from '../useIsOffline.ts'
+import { useKeptPlace } from '../useKeptPlace.ts'
+import { useSessionPages } from '../useSessionPages.ts'
 import { useTitle } from '../useTitle.ts'
 
 const PAGE = 25
 /** A pause in typing that means: search now. */
 const TYPING_PAUSE_MS = 250
-/** While a session that is shown goes on, the list is asked for again so often; and otherwise, for those that others start. */
-const REFRESH_MS = 4_000
-const REFRESH_QUIET_MS = 20_000
+/** One more may be a restart, which is over before anybody has read of it. */
+const FAILURES_TOLD = 2
+const TOPIC_CHARACTERS_MAX = 500
 
 const FILTERS: readonly { readonly name: string; readonly label: string; readonly statuses?: readonly SessionStatus[] }[] = [
   { name: 'all', label: 'All' },
@@ -25,172 +29,174 @@ const FILTERS: readonly { readonly name: string; readonly label: string; readonl
   { name: 'expired', label: 'Archived', statuses: ['expired'] },
 ]
 
-interface Found {
-  readonly key: string
-  readonly sessions: readonly SessionSummary[]
-  readonly nextCursor?: string
-}
-
 /**
  * All sessions. Search and filters stand in the address, so that they can be shared; each filter can be gone back from, letters that are
  * typed are one step.
  */
 export function HistoryView({ client, user, query }: { client: CourseStreamClient; user: string; query: URLSearchParams }) {
   useTitle('History')
-  const ids = useId()
-  const hasActivity = useOffer(ACTIVITY_PATH)
-  const isOffline = useIsOffline()
-  const topic = query.get('topic') ?? ''
+  const topic = (query.get('topic') ?? '').trim()
   const isMine = query.get('mine') === 'yes'
   const filter = FILTERS.find((filter) => filter.name === query.get('status')) ?? FILTERS[0]
-  const [typed, setTyped] = useState(topic)
-  const [topicBefore, setTopicBefore] = useState(topic)
-  if (topic !== topicBefore) {
-    // The address has moved, by the way back perhaps: the field follows it.
-    setTopicBefore(topic)
-    setTyped(topic)
+  const wanted: SessionsQuery = {
+    ...(filter?.statuses && { status: filter.statuses }),
+    ...(topic !== '' && { topic }),
+    ...(isMine && { userId: user }),
   }
-  const [found, setFound] = useState<Found>()
-  const [error, setError] = useState<string>()
-  const [tries, setTries] = useState(0)
-  const key = [filter?.name, topic, isMine, tries].join('\n')
-
-  const filterBy = (name: string, value: string) => {
-    // What was typed up to now belongs to it.
-    const to = historyWith({ topic: typed, [name]: value })
-    if (to !== window.location.pathname + window.location.search) navigate(to)
-  }
-
-  const ask = (cursor: string | undefined, signal?: AbortSignal) =>
-    client.sessions(
-      {
-        limit: PAGE,
-        ...(filter?.statuses && { status: filter.statuses }),
-        ...(topic !== '' && { topic }),
-        ...(isMine && { userId: user }),
-        ...(cursor !== undefined && { cursor }),
-      },
-      signal,
-    )
-
-  useEffect(() => {
-    const controller = new AbortController()
-    ask(undefined, controller.signal).then(
-      (page) => {
-        setError(undefined)
-        setFound({ key, sessions: page.items, ...(page.nextCursor !== undefined && { nextCursor: page.nextCursor }) })
-      },
-      (error: unknown) => {
-        if (!isAbort(error) && !controller.signal.aborted) setError(error instanceof Error ? error.message : 'unknown')
-      },
-    )
-    return () => { controller.abort() }
-    // Everything that `ask` depends on is in the key.
-  }, [key])
-
-  const hasFailed = error !== undefined
-  useEffect(() => {
-    if (!hasFailed) return
-    const again = () => { setTries((before) => before + 1) }
-    window.addEventListener('online', again)
-    return () => { window.removeEventListener('online', again) }
-  }, [hasFailed])
-
-  useEffect(() => {
-    if (typed === topic) return
-    const timer = setTimeout(() => { navigate(historyWith({ topic: typed }), 'replace') }, TYPING_PAUSE_MS)
-    return () => { clearTimeout(timer) }
-  }, [typed, topic])
-
-  const isShown = found?.key === key
-  const isMoving = isShown && found.sessions.some((session) => !isEnded(session.status))
-  useEffect(() => {
-    if (!isShown) return
-    const controller = new AbortController()
-    const refresh = () => {
-      if (document.visibilityState === 'hidden') return
-      ask(undefined, controller.signal).then(
-        (page) => { setFound((before) => (before?.key === key ? { ...before, sessions: merge(page, before.sessions) } : before)) },
-        // What is shown stays; the next try may do better.
-        () => undefined,
-      )
-    }
-    const timer = setInterval(refresh, isMoving ? REFRESH_MS : REFRESH_QUIET_MS)
-    document.addEventListener('visibilitychange', refresh, { signal: controller.signal })
-    return () => {
-      clearInterval(timer)
-      controller.abort()
-    }
-    // Everything that `ask` depends on is in the key.
-  }, [key, isShown, isMoving])
-
-  const more = async () => {
-    if (found?.nextCursor === undefined) return
-    try {
-      const page = await ask(found.nextCursor)
-      setFound((before) =>
-        before?.key === found.key
-          ? { key: found.key, sessions: [...before.sessions, ...page.items], ...(page.nextCursor !== undefined && { nextCursor: page.nextCursor }) }
-          : before,
-      )
-    } catch (error) {
-      setError(error instanceof Error ? error.message : 'unknown')
-    }
-  }
-
+  const key = JSON.stringify(wanted)
+  const pages = useSessionPages(client, wanted, PAGE, keptPlace()?.rows)
+  const { shown, request, failure } = pages
+  const list = useRef<HTMLDivElement>(null)
+  useKeptPlace(list, key, shown?.items.length)
   return (
     <div className="history">
       <h1>History</h1>
       <p className="lead">Every run, newest first. Open one to read its course and replay its log; runs that have left the live service are read from the archive.</p>
-      {hasActivity && <ActivityPanel news={found ? found.sessions.map(({ sessionId, status }) => `${sessionId} ${status}`).join() : ''} />}
-      <div className="history-tools" role="search">
-        <label className="search" htmlFor={`${ids}search`}>
-          <Icon name="search" />
-          <span className="visually-hidden">Search topics</span>
-          <input id={`${ids}search`} type="search" value={typed} placeholder="Search topics" onChange={(event) => { setTyped(event.target.value) }} />
-        </label>
-        <div className="pills" role="group" aria-label="Status">
-          {FILTERS.map(({ name, label }) => (
-            <button key={name} type="button" className="pill" aria-pressed={filter?.name === name} onClick={() => { filterBy('status', name === 'all' ? '' : name) }}>
-              {label}
-            </button>
-          ))}
-        </div>
-        <label className="switch">
-          <input type="checkbox" role="switch" checked={isMine} onChange={(event) => { filterBy('mine', event.target.checked ? 'yes' : '') }} />
-          <span className="track" aria-hidden="true" />
-          <span>Only mine</span>
-        </label>
-      </div>
+      <ActivityPanel client={client} news={shown?.items.map(({ sessionId, status }) => `${sessionId} ${status}`).join()} />
+      <HistoryTools query={query} topic={topic} isMine={isMine} status={filter?.name} />
       <p className="visually-hidden" role="status">
-        {found?.key === key ? `${found.sessions.length} sessions shown` : 'Searching'}
+        {shown ? `${shown.items.length} sessions shown${hasMore(pages) ? ', there are more' : ''}` : 'Searching'}
       </p>
-      {error !== undefined && isOffline && (
-        <p role="status" className="notice calm">
-          You are offline. The history is read as soon as the network is back.
-        </p>
-      )}
-      {error !== undefined && !isOffline && (
-        <p role="alert" className="notice bad">
-          The history cannot be read: {error}.{' '}
-          <button type="button" className="link" onClick={() => { setTries(tries + 1) }}>
-            Try again
-          </button>
-        </p>
-      )}
-      {found && found.sessions.length === 0 && (
-        <div className="empty">
-          <h2>{topic === '' && filter?.name === 'all' ? 'No sessions yet' : 'Nothing matches'}</h2>
-          <p>{topic === '' && filter?.name === 'all' ? 'What you generate is kept here.' : 'Try another topic or status.'}</p>
+      <Troubles shownAtMs={shown?.readAtMs} failure={failure?.kind === 'refresh' ? failure : undefined} onRetry={pages.again} />
+      {!shown && !failure && <Placeholders />}
+      {shown && shown.items.length === 0 && <Nothing isSearch={key !== '{}'} />}
+      {shown && shown.items.length > 0 && (
+        <div key={key} ref={list} className="history-list">
+          <SteadySessionList sessions={shown.items} />
+          {failure?.kind === 'more' && (
+            <p role="alert" className="notice bad">
+              More cannot be read: {failure.message}.
+            </p>
+          )}
+          <ListFoot shown={shown.items.length} hasMore={hasMore(pages)} isBusy={request?.kind === 'more'} onMore={pages.more} />
         </div>
-      )}
-      {found && found.sessions.length > 0 && <SessionList key={found.key} sessions={found.sessions} />}
-      {found?.nextCursor !== undefined && (
-        <button type="button" className="button" onClick={() => { void more() }}>
-          Show more
-        </button>
       )}
     </div>
+  )
+}
+
+interface ToolsProps {
+  readonly query: URLSearchParams
+  readonly topic: string
+  readonly isMine: boolean
+  readonly status: string | undefined
+}
+
+function HistoryTools({ query, topic, isMine, status }: ToolsProps) {
+  const ids = useId()
+  const address = query.toString()
+  const [typed, setTyped] = useState(topic)
+  const [addressBefore, setAddressBefore] = useState(address)
+  if (address !== addressBefore) {
+    // By the way back, perhaps: the field follows it.
+    setAddressBefore(address)
+    if (typed.trim() !== topic) setTyped(topic)
+  }
+
+  useEffect(() => {
+    if (typed.trim() === topic) return
+    const { href } = window.location
+    const timer = setTimeout(() => {
+      // What was typed belongs to that address, and to no other.
+      if (window.location.href === href) navigate(historyWith({ topic: typed.trim() }), 'replace')
+    }, TYPING_PAUSE_MS)
+    return () => { clearTimeout(timer) }
+  }, [typed, topic, address])
+
+  const filterBy = (name: string, value: string) => {
+    // What was typed up to now belongs to it.
+    const to = historyWith({ topic: typed.trim(), [name]: value })
+    if (to !== window.location.pathname + window.location.search) navigate(to)
+  }
+
+  return (
+    <div className="history-tools" role="search">
+      <label className="search" htmlFor={`${ids}search`}>
+        <Icon name="search" />
+        <span className="visually-hidden">Search topics</span>
+        <input
+          id={`${ids}search`}
+          type="search"
+          dir="auto"
+          value={typed}
+          maxLength={TOPIC_CHARACTERS_MAX}
+          placeholder="Search topics"
+          onChange={(event) => { setTyped(event.target.value) }}
+        />
+      </label>
+      <div className="pills" role="group" aria-label="Status">
+        {FILTERS.map(({ name, label }) => (
+          <button key={name} type="button" className="pill" aria-pressed={status === name} onClick={() => { filterBy('status', name === 'all' ? '' : name) }}>
+            {label}
+          </button>
+        ))}
+      </div>
+      <label className="switch">
+        <input type="checkbox" role="switch" checked={isMine} onChange={(event) => { filterBy('mine', event.target.checked ? 'yes' : '') }} />
+        <span className="track" aria-hidden="true" />
+        <span>Only mine</span>
+      </label>
+    </div>
+  )
+}
+
+interface TroublesProps {
+  readonly shownAtMs: number | undefined
+  readonly failure: { readonly message: string; readonly count: number; readonly isTransient: boolean } | undefined
+  readonly onRetry: () => void
+}
+
+/** Why the list is not there, or is not as it is now. */
+function Troubles({ shownAtMs, failure, onRetry }: TroublesProps) {
+  const isOffline = useIsOffline()
+  if (isOffline) {
+    return (
+      <p role="status" className="notice calm">
+        You are offline. {shownAtMs === undefined ? 'The history is read as soon as the network is back.' : `This is as it was at ${timeOf(shownAtMs)}.`}
+      </p>
+    )
+  }
+  if (!failure || (shownAtMs !== undefined && failure.isTransient && failure.count < FAILURES_TOLD)) return null
+  const retry = (
+    <button type="button" className="link" onClick={onRetry}>
+      Try again
+    </button>
+  )
+  return shownAtMs === undefined ? (
+    <p role="alert" className="notice bad">
+      The history cannot be read: {failure.message}. {retry}
+    </p>
+  ) : (
+    <p role="status" className="notice calm">
+      Not up to date since {timeOf(shownAtMs)}: {failure.message}. {retry}
+    </p>
+  )
+}
+
+function timeOf(ms: number): string {
+  return clockTime(new Date(ms).toISOString())
+}
+
+function Nothing({ isSearch }: { isSearch: boolean }) {
+  return (
+    <div className="empty">
+      <h2>{isSearch ? 'Nothing matches' : 'No sessions yet'}</h2>
+      <p>{isSearch ? 'Try another topic or status.' : 'What you generate is kept here.'}</p>
+    </div>
+  )
+}
+
+/** In the place of rows that are being read; to be seen where that takes long. */
+function Placeholders() {
+  return (
+    <ul className="sessions placeholders" aria-hidden="true">
+      {['a', 'b', 'c', 'd', 'e', 'f'].map((row) => (
+        <li key={row}>
+          <span className="bone" />
+          <span className="bone" />
+        </li>
+      ))}
+    </ul>
   )
 }
 
@@ -203,12 +209,4 @@ function historyWith(changes: Readonly<Record<string, string>>): string {
   }
   const search = query.toString()
   return search === '' ? paths.history : `${paths.history}?${search}`
-}
-
-/** The newest page, and behind it what was read before. */
-function merge({ items, nextCursor }: SessionsPage, before: readonly SessionSummary[]): readonly SessionSummary[] {
-  const oldest = items.at(-1)
-  if (nextCursor === undefined || !oldest) return items
-  const known = new Set(items.map(({ sessionId }) => sessionId))
-  return [...items, ...before.filter(({ sessionId, startedAt }) => startedAt <= oldest.startedAt && !known.has(sessionId))]
 }
