@@ -251,6 +251,11 @@ fn ours<'de, A: MapAccess<'de>, T: Deserialize<'de>>(fields: &mut A) -> Result<O
     })
 }
 
+/// Whether it is worth reading for this name, which may be spelled with escapes.
+fn may_have(json: &str, quoted_name: &str) -> bool {
+    json.contains(quoted_name) || json.contains("\\u")
+}
+
 impl Delta {
     /// Adds the effect of one event.
     pub fn add(&mut self, kind: EventType, message: &str, data: Option<&str>) {
@@ -260,14 +265,14 @@ impl Delta {
             EventType::Log => {
                 self.counts.log += 1;
                 // Log lines are the bulk of a log; few of them name an attempt.
-                if data.is_some_and(|json| json.contains("\"attempt\"")) {
+                if data.is_some_and(|json| may_have(json, "\"attempt\"")) {
                     self.name_attempt(read().attempt);
                 }
             }
             EventType::Progress => self.counts.progress += 1,
             EventType::Success => {
                 self.counts.success += 1;
-                if data.is_some_and(|json| json.contains("\"usage\"")) {
+                if data.is_some_and(|json| may_have(json, "\"usage\"")) {
                     self.spend(read().usage);
                 }
             }
@@ -503,6 +508,8 @@ mod tests {
         }
         let most = r#"{"usage":7,"usage":{"completionTokens":1,"completionTokens":999999999,"cached":"x"}}"#;
         assert_eq!(state(&[draft(EventType::Success, "", most)]).completion_tokens, 999_999_999);
+        let escaped = r#"{"\u0075sage":{"promptTokens":3}}"#;
+        assert_eq!(state(&[draft(EventType::Success, "", escaped)]).prompt_tokens, 3);
         let beside = r#"{"usage":{"promptTokens":3},"courseId":7,"attempt":"x","error":[]}"#;
         assert_eq!(state(&[draft(EventType::Success, "", beside)]).prompt_tokens, 3);
         let unknown = format!(r#"{{"courseId":"{COURSE}","more":[1,2],"usage":{{"cached":1}}}}"#);

@@ -1,13 +1,17 @@
 //! `coursestream keys`: API keys for programs and offices, kept in the database. They work beside a running service, which
 //! knows of a change within seconds.
 
-use std::{process::ExitCode, time::Duration};
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+    time::Duration,
+};
 
 use anyhow::bail;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use clap::{Args, Subcommand};
 
-use super::line::printable;
+use super::{line::printable, say::say, tail::notice};
 use crate::{
     app::Database,
     auth::{
@@ -113,20 +117,21 @@ async fn create(store: &Store, args: &CreateArgs) -> anyhow::Result<ExitCode> {
     };
     let key = NewKey::generate();
     store.insert_api_key(key.id, &key.sha256, &args.name, args.roles.iter().copied().collect(), expires_at).await?;
-    println!("{}", key.reveal());
-    eprintln!("keep it: it is not shown again; `coursestream keys revoke {}` takes it back", key.id);
+    // Nobody can be shown it again.
+    writeln!(io::stdout(), "{}", key.reveal())?;
+    notice(&format!("keep it: it is not shown again; `coursestream keys revoke {}` takes it back", key.id));
     Ok(ExitCode::SUCCESS)
 }
 
 async fn list(store: &Store) -> anyhow::Result<ExitCode> {
-    println!("{:<12}  {:<28}  {:<20}  {:<20}  {:<20}  name", "id", "roles", "created", "last used", "state");
+    say(format_args!("{:<12}  {:<28}  {:<20}  {:<20}  {:<20}  name", "id", "roles", "created", "last used", "state"))?;
     let now = Utc::now();
     for key in store.list_api_keys().await? {
         let state = state(&key, now);
         let ListedKey { id, name, roles, created_at, last_used_at, .. } = key;
         let used = last_used_at.map_or_else(|| "never".to_owned(), seconds);
         let (roles, created) = (roles.to_string(), seconds(created_at));
-        println!("{id}  {roles:<28}  {created:<20}  {used:<20}  {state:<20}  {}", printable(&name));
+        say(format_args!("{id}  {roles:<28}  {created:<20}  {used:<20}  {state:<20}  {}", printable(&name)))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -147,10 +152,10 @@ fn seconds(at: DateTime<Utc>) -> String {
 
 async fn revoke(store: &Store, id: KeyId) -> anyhow::Result<ExitCode> {
     if store.revoke_api_key(id).await? {
-        println!("revoked {id}");
+        say(format_args!("revoked {id}"))?;
         Ok(ExitCode::SUCCESS)
     } else {
-        println!("there is no valid key {id}");
+        say(format_args!("there is no valid key {id}"))?;
         Ok(ExitCode::FAILURE)
     }
 }

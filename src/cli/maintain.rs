@@ -4,6 +4,7 @@ use std::{process::ExitCode, time::Duration};
 
 use clap::Args;
 
+use super::say::say;
 use crate::{
     app::Database,
     config::{DatabaseArgs, RetentionArgs, duration},
@@ -69,7 +70,7 @@ pub async fn migrate(args: MigrateArgs) -> anyhow::Result<ExitCode> {
     .await;
     database.close().await;
     done?;
-    println!("the schema is up to date");
+    say("the schema is up to date")?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -84,12 +85,14 @@ pub async fn prune(args: PruneArgs) -> anyhow::Result<ExitCode> {
     let Pruned { expired, archived, dropped, is_elsewhere } = pruned?;
     let accesses = accesses?;
     if accesses > 0 {
-        println!("entries of the access trail dropped: {accesses}");
+        say(format_args!("entries of the access trail dropped: {accesses}"))?;
     }
     if is_elsewhere {
-        println!("another process is pruning; nothing was done");
+        say("another process is pruning; nothing was done")?;
     } else {
-        println!("sessions expired: {expired}, partitions archived: {archived}, partitions dropped: {dropped}");
+        say(format_args!(
+            "sessions expired: {expired}, partitions archived: {archived}, partitions dropped: {dropped}"
+        ))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -103,7 +106,7 @@ pub async fn rebuild(args: RebuildArgs) -> anyhow::Result<ExitCode> {
     database.close().await;
     let (sessions, differences) = outcome?;
     let verb = if args.check { "compared" } else { "rebuilt" };
-    println!("sessions {verb}: {sessions}, differences: {differences}");
+    say(format_args!("sessions {verb}: {sessions}, differences: {differences}"))?;
     Ok(if args.check && differences > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
@@ -117,7 +120,7 @@ async fn rebuild_all(store: &Store, repair: bool) -> anyhow::Result<(usize, usiz
         for session_id in ids {
             let found: Vec<Difference> = store.rebuild_session(session_id, repair).await?;
             for difference in &found {
-                println!("{difference}");
+                say(difference)?;
             }
             sessions += 1;
             differences += found.len();

@@ -9,6 +9,7 @@ pub mod generate;
 pub mod keys;
 pub mod line;
 pub mod maintain;
+mod say;
 pub mod tail;
 pub mod verify;
 

@@ -1,10 +1,11 @@
 //! `coursestream verify`: reads the database itself, beside a running service too, and says what is not as it was sealed.
 
-use std::process::ExitCode;
+use std::{io, process::ExitCode};
 
 use anyhow::bail;
 use clap::Args;
 
+use super::{line::printable, say::say};
 use crate::{
     app::Database,
     config::DatabaseArgs,
@@ -43,19 +44,20 @@ async fn verify(store: &Store, session: Option<SessionId>, kept: Option<Sum>) ->
     if !store.is_migrated().await? {
         bail!("the schema is not up to date: run coursestream migrate");
     }
-    let mut findings = match session {
-        Some(session_id) => one(store, session_id).await?,
-        None => all(store).await?,
+    let found = match kept {
+        Some(sha256) if !store.chain_has(sha256).await? => {
+            tell(&[Finding { session_id: None, position: None, what: Tampering::HeadUnknown { sha256 } }])?
+        }
+        _ => 0,
     };
-    if let Some(sha256) = kept
-        && !store.chain_has(sha256).await?
-    {
-        findings += tell(&[Finding { session_id: None, position: None, what: Tampering::HeadUnknown { sha256 } }]);
+    match session {
+        Some(session_id) => one(store, session_id, found).await,
+        None => all(store, found).await,
     }
-    Ok(findings)
 }
 
-async fn one(store: &Store, session_id: SessionId) -> anyhow::Result<usize> {
+/// `found` were named before.
+async fn one(store: &Store, session_id: SessionId, found: usize) -> anyhow::Result<usize> {
     let Some(verified) = store.verify_session(session_id).await? else {
         match store.find_head(session_id).await? {
             None => bail!("there is no session {session_id}, and no seal of one"),
@@ -63,18 +65,18 @@ async fn one(store: &Store, session_id: SessionId) -> anyhow::Result<usize> {
             Some(_) => bail!("session {session_id} has not ended, and is sealed when it has"),
         }
     };
-    let found = tell(&verified.findings);
+    let found = found + tell(&verified.findings)?;
     let Verified { events, dropped, .. } = verified;
     let dropped = if dropped > 0 { ", history dropped by retention" } else { "" };
-    println!("events checked: {events}{dropped}, findings: {found}");
+    say(format_args!("events checked: {events}{dropped}, findings: {found}"))?;
     Ok(found)
 }
 
-async fn all(store: &Store) -> anyhow::Result<usize> {
-    let (mut found, mut sum, mut after) = (0, Verified::default(), Some(0));
+async fn all(store: &Store, mut found: usize) -> anyhow::Result<usize> {
+    let (mut sum, mut after) = (Verified::default(), Some(0));
     while let Some(position) = after {
         let page = store.verify_after(position, SealedWhen::default(), PAGE).await?;
-        found += tell(&page.findings);
+        found += tell(&page.findings)?;
         sum.seals += page.seals;
         sum.sessions += page.sessions;
         sum.events += page.events;
@@ -83,18 +85,19 @@ async fn all(store: &Store) -> anyhow::Result<usize> {
     }
     let Verified { seals, sessions, events, dropped, .. } = sum;
     let unsealed = store.seal_backlog().await?.sessions;
-    println!(
+    say(format_args!(
         "seals checked: {seals}, sessions: {sessions}, events: {events}, dropped by retention: {dropped}, \
          not sealed yet: {unsealed}, findings: {found}"
-    );
+    ))?;
     let ChainHead { position, sha256 } = store.chain_head().await?;
-    println!("head of the chain: seal {position}, {sha256}");
+    say(format_args!("head of the chain: seal {position}, {sha256}"))?;
     Ok(found)
 }
 
-fn tell(findings: &[Finding]) -> usize {
+/// What was put into the database may be quoted, and is made fit for a terminal.
+fn tell(findings: &[Finding]) -> io::Result<usize> {
     for finding in findings {
-        println!("{finding}");
+        say(printable(&finding.to_string()))?;
     }
-    findings.len()
+    Ok(findings.len())
 }

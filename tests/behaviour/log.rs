@@ -283,3 +283,35 @@ async fn rebuilding_beside_a_running_service_disturbs_nobody() {
     }
     assert_no_difference(&database, 6).await;
 }
+
+#[tokio::test]
+async fn who_reads_what_the_commands_say_may_leave_early() {
+    let database = Database::create().await;
+    let service = Service::start(&database).await;
+    let api = Api::of(&service);
+    let session = api.generate("Rust ownership").await;
+    api.wait_for_end(&session).await;
+    let unheard = async |arguments: &[&str]| {
+        let mut command = service::start(&[arguments, &["--database-url", &database.url]].concat());
+        drop(command.stdout.take());
+        let output = command.wait_with_output().await.unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!stderr.contains("panicked"), "{arguments:?}: {stderr}");
+        output.status.code()
+    };
+    for command in ["verify", "migrate", "prune", "rebuild"] {
+        assert_eq!(unheard(&[command]).await, Some(0), "{command}");
+    }
+    assert_eq!(unheard(&["keys", "list"]).await, Some(0));
+    // What they find they say by their exit code as well.
+    let mut connection = database.connect().await;
+    execute(&mut connection, "update coursestream.sessions set topic = 'Another'").await;
+    for command in [&["verify"][..], &["rebuild", "--check"]] {
+        let waited = async {
+            while unheard(command).await != Some(1) {
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            }
+        };
+        tokio::time::timeout(service::PATIENCE, waited).await.expect("the seal is there, and the forgery is found");
+    }
+}

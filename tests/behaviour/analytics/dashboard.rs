@@ -59,6 +59,21 @@ async fn every_query_of_the_dashboard_shows_something_to_the_analyst() {
     assert!(queries >= 10, "{queries}");
 }
 
+/// Days and hours are UTC's, whatever the time zone of the data source.
+#[tokio::test]
+async fn points_of_the_dashboard_do_not_move_with_the_time_zone() {
+    let history = History::shared().await;
+    let mut compared = 0;
+    for (title, target) in targets(&dashboard()) {
+        let Some(sql) = target["rawSql"].as_str().filter(|_| target["format"] == "time_series") else { continue };
+        let sql = format!(r#"select extract(epoch from "time") from ({}) as points"#, expand(sql));
+        let here = ask(&history.analyst().options([("TimeZone", "UTC")]), &sql).await;
+        assert_eq!(ask(&history.analyst().options([("TimeZone", "Asia/Kathmandu")]), &sql).await, here, "{title}");
+        compared += 1;
+    }
+    assert!(compared >= 5, "{compared}");
+}
+
 #[test]
 fn panels_have_ids_places_and_descriptions_of_their_own() {
     let dashboard = dashboard();

@@ -316,6 +316,7 @@ async fn a_run_and_its_steps_count_the_same_tokens() {
         (r#"{"promptTokens":7,"promptTokens":"8"}"#, [0, 0]),
         (r#"{"promptTokens":7},"usage":{"completionTokens":11}"#, [0, 11]),
         (r#"{"promptTokens":7},"usage":[]"#, [0, 0]),
+        (r#"{},"\u0075sage":{"prompt\u0054okens":7}"#, [7, 0]),
     ] {
         let producer = Outside::create(&api).await;
         let path = format!("/api/v1/sessions/{}/messages", producer.session);

@@ -180,6 +180,8 @@ async fn a_kept_head_tells_of_an_end_that_was_cut_off_without_a_trace() {
         assert_eq!(status, StatusCode::OK, "{page}");
         let (code, said, _) = service::try_run(&["verify", "--head", &kept, "--database-url", &database.url]).await;
         assert_eq!(code.code(), Some(i32::from(page["intact"] == false)), "{said}");
+        let found = page["findings"].as_array().unwrap().len();
+        assert!(said.contains(&format!(", findings: {found}\n")), "{said}");
         page["findings"].clone()
     };
     sealed_session(&api).await;
