@@ -317,9 +317,12 @@ test('a server that goes and comes back while one looks', async () => {
     await button(page, 'Completed').click()
     await page.getByRole('alert').getByText('The history cannot be read').waitFor()
     expect(await rows(page)).toBe(0)
+    await page.getByRole('button', { name: 'Try again' }).focus()
     await own.run()
     await own.endSession(session)
     await page.locator('.session-row').getByText('Completed').waitFor()
+    // The button is gone; the focus is where its purpose is fulfilled.
+    expect(await page.evaluate(() => document.activeElement?.textContent)).toContain('Outlasts')
     expect(await page.getByRole('alert').count()).toBe(0)
   } finally {
     await own.close()

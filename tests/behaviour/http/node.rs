@@ -133,7 +133,8 @@ async fn an_unknown_path_is_a_page_to_a_browser_and_a_problem_below_the_api() {
     let known = navigate(Method::GET, "/sessions").await;
     for path in ["/sessions/", "/sessions/one", "/sessions/one/"] {
         let page = navigate(Method::GET, path).await;
-        assert_eq!((page.status, &page.text), (200.into(), &known.text), "{path}");
+        assert_eq!(page.status, 200, "{path}");
+        assert_eq!(page.text, known.text, "{path}");
     }
     for path in ["/nothing", "/sessions/one/two", "/sessions//one", "/sessions/one//", "/apiary", "//"] {
         let page = navigate(Method::GET, path).await;
