@@ -270,7 +270,7 @@ test('offline, what was read before is shown, and the rest comes with the networ
   await page.getByRole('heading', { level: 1 }).waitFor()
   await context.setOffline(true)
   await page.goBack()
-  await page.getByRole('status').getByText(/You are offline\. This is as it was at/).waitFor()
+  await page.getByRole('status').getByText(/You are offline\. Last read at/).waitFor()
   expect(await rows(page)).toBe(3)
   await button(page, 'Failed').click()
   await page.getByText('The history is read as soon as the network is back').waitFor()

@@ -17,7 +17,7 @@ export function ListTroubles({ shownAtMs, failure, onRetry }: TroublesProps) {
   if (isOffline) {
     return (
       <p role="status" className="notice calm">
-        You are offline. {shownAtMs === undefined ? 'The history is read as soon as the network is back.' : `This is as it was at ${timeOf(shownAtMs)}.`}
+        You are offline. {shownAtMs === undefined ? 'The history is read as soon as the network is back.' : `Last read at ${timeOf(shownAtMs)}.`}
       </p>
     )
   }
