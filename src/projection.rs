@@ -4,10 +4,16 @@
 //! session's row; [`SessionState::fold`] adds them up in memory. `coursestream rebuild --check` holds the two against
 //! each other.
 
-use serde::{Deserialize, Serialize};
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{Error as _, IgnoredAny, MapAccess, Visitor},
+};
 use uuid::Uuid;
 
-use crate::event::{Draft, Event, EventType};
+use crate::event::{Draft, Event, EventType, format_timestamp};
 
 /// Where a session stands. `expired` is not a matter of its events but of time; see [`Status`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -125,39 +131,121 @@ pub struct Delta {
 }
 
 /// The fields of an event's data that the projection reads; everything else in it is the writer's own affair.
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[derive(Default)]
 struct Projected {
-    #[serde(deserialize_with = "lenient")]
     course_id: Option<Uuid>,
-    #[serde(deserialize_with = "lenient")]
     error: Option<String>,
-    #[serde(deserialize_with = "lenient")]
     provider: Option<String>,
-    #[serde(deserialize_with = "lenient")]
     model: Option<String>,
-    #[serde(deserialize_with = "lenient")]
     usage: Option<Tokens>,
-    #[serde(deserialize_with = "lenient")]
     attempt: Option<u32>,
 }
 
-#[derive(Clone, Copy, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+/// Of an object alone, and of two equal keys the last: what `serde` derives would take the values of an array as well, where
+/// SQL finds none.
+impl<'de> Deserialize<'de> for Projected {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(field_identifier, rename_all = "camelCase")]
+        enum Field {
+            CourseId,
+            Error,
+            Provider,
+            Model,
+            Usage,
+            Attempt,
+            #[serde(other)]
+            Theirs,
+        }
+        struct Fields;
+        impl<'de> Visitor<'de> for Fields {
+            type Value = Projected;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Projected, A::Error> {
+                let mut read = Projected::default();
+                while let Some(field) = fields.next_key()? {
+                    match field {
+                        Field::CourseId => read.course_id = ours(&mut fields)?,
+                        Field::Error => read.error = ours(&mut fields)?,
+                        Field::Provider => read.provider = ours(&mut fields)?,
+                        Field::Model => read.model = ours(&mut fields)?,
+                        Field::Usage => read.usage = ours(&mut fields)?,
+                        Field::Attempt => read.attempt = ours(&mut fields)?,
+                        Field::Theirs => drop(fields.next_value::<IgnoredAny>()?),
+                    }
+                }
+                Ok(read)
+            }
+        }
+        deserializer.deserialize_map(Fields)
+    }
+}
+
+/// What a step cost. The view `analytics.steps` reads it by the same rule.
+#[derive(Clone, Copy, Default)]
 struct Tokens {
-    prompt_tokens: u32,
-    completion_tokens: u32,
+    prompt: u64,
+    completion: u64,
+}
+
+impl Tokens {
+    /// What is more is no count of tokens.
+    const MAX: u64 = 999_999_999;
+}
+
+/// An object whose counts, where it has them, are whole numbers up to [`Tokens::MAX`].
+impl<'de> Deserialize<'de> for Tokens {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(field_identifier, rename_all = "camelCase")]
+        enum Field {
+            PromptTokens,
+            CompletionTokens,
+            #[serde(other)]
+            Theirs,
+        }
+        struct Fields;
+        impl<'de> Visitor<'de> for Fields {
+            type Value = Option<Tokens>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object with counts of tokens")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Option<Tokens>, A::Error> {
+                let (mut prompt, mut completion) = (Some(0), Some(0));
+                while let Some(field) = fields.next_key()? {
+                    match field {
+                        Field::PromptTokens => prompt = ours(&mut fields)?,
+                        Field::CompletionTokens => completion = ours(&mut fields)?,
+                        Field::Theirs => drop(fields.next_value::<IgnoredAny>()?),
+                    }
+                }
+                let is_count = |count: &u64| *count <= Tokens::MAX;
+                Ok(prompt
+                    .filter(is_count)
+                    .zip(completion.filter(is_count))
+                    .map(|(prompt, completion)| Tokens { prompt, completion }))
+            }
+        }
+        let read = deserializer.deserialize_map(Fields)?;
+        read.ok_or_else(|| D::Error::custom("no counts of tokens"))
+    }
 }
 
 /// A field of another shape than ours is an outside producer's own, not an error.
-fn lenient<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+fn ours<'de, A: MapAccess<'de>, T: Deserialize<'de>>(fields: &mut A) -> Result<Option<T>, A::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Either<T> {
         Ours(T),
-        Theirs(serde::de::IgnoredAny),
+        Theirs(IgnoredAny),
     }
-    Ok(match Option::<Either<T>>::deserialize(deserializer)? {
+    Ok(match fields.next_value::<Option<Either<T>>>()? {
         Some(Either::Ours(value)) => Some(value),
         Some(Either::Theirs(_)) | None => None,
     })
@@ -215,8 +303,8 @@ impl Delta {
 
     fn spend(&mut self, usage: Option<Tokens>) {
         let usage = usage.unwrap_or_default();
-        self.prompt_tokens += u64::from(usage.prompt_tokens);
-        self.completion_tokens += u64::from(usage.completion_tokens);
+        self.prompt_tokens += usage.prompt;
+        self.completion_tokens += usage.completion;
     }
 
     /// The effect of drafts that are appended together.
@@ -280,6 +368,48 @@ impl SessionState {
         }
         state
     }
+}
+
+/// What a session was created for, in the data of its first `session_started`; of a run that never started, in that of its
+/// `session_cancelled`. Older logs tell less of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SessionRequest {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub topic: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub search_web: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<Uuid>,
+    /// When it was asked for. Where this is told, all is.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "millis")]
+    pub started_at: Option<DateTime<Utc>>,
+    /// Of an outside producer's session.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub producer: Option<String>,
+}
+
+impl SessionRequest {
+    /// What an event tells of it.
+    #[must_use]
+    pub fn told_by(event: &Event) -> Option<Self> {
+        match event.kind {
+            EventType::SessionStarted | EventType::SessionCancelled => {
+                serde_json::from_str(event.data.as_deref()?.get()).ok()
+            }
+            EventType::Log
+            | EventType::Progress
+            | EventType::Success
+            | EventType::Error
+            | EventType::CourseGenerated
+            | EventType::SessionCompleted
+            | EventType::SessionFailed => None,
+        }
+    }
+}
+
+fn millis<S: Serializer>(timestamp: &Option<DateTime<Utc>>, serializer: S) -> Result<S::Ok, S::Error> {
+    timestamp.map(format_timestamp).serialize(serializer)
 }
 
 #[cfg(test)]
@@ -357,7 +487,13 @@ mod tests {
             r#"{"usage":"much"}"#,
             r#"{"usage":{"promptTokens":-1,"completionTokens":3}}"#,
             r#"{"usage":{"promptTokens":1.5}}"#,
-            r#"{"usage":{"promptTokens":99999999999}}"#,
+            r#"{"usage":{"promptTokens":1000000000}}"#,
+            r#"{"usage":{"promptTokens":"1"}}"#,
+            r#"{"usage":{"promptTokens":null,"completionTokens":3}}"#,
+            r#"{"usage":{"promptTokens":3,"promptTokens":[]}}"#,
+            r#"{"usage":[1,3]}"#,
+            r#"[null,null,null,null,{"promptTokens":1},"usage"]"#,
+            r#"{"usage":{"promptTokens":1},"usage":7}"#,
             r#"{"usage":null}"#,
             r#"[{"usage":{"promptTokens":1}}]"#,
             r#"{"nested":{"usage":{"promptTokens":1}}}"#,
@@ -365,6 +501,8 @@ mod tests {
             let state = state(&[draft(EventType::Success, "", data)]);
             assert_eq!((state.prompt_tokens, state.completion_tokens, state.counts.success), (0, 0, 1), "{data}");
         }
+        let most = r#"{"usage":7,"usage":{"completionTokens":1,"completionTokens":999999999,"cached":"x"}}"#;
+        assert_eq!(state(&[draft(EventType::Success, "", most)]).completion_tokens, 999_999_999);
         let beside = r#"{"usage":{"promptTokens":3},"courseId":7,"attempt":"x","error":[]}"#;
         assert_eq!(state(&[draft(EventType::Success, "", beside)]).prompt_tokens, 3);
         let unknown = format!(r#"{{"courseId":"{COURSE}","more":[1,2],"usage":{{"cached":1}}}}"#);
@@ -393,7 +531,7 @@ mod tests {
             "{}".to_owned(),
             "7".to_owned(),
             format!(r#"{{"courseId":"{COURSE}"}}"#),
-            r#"{"usage":{"promptTokens":3,"completionTokens":4294967295},"error":"e"}"#.to_owned(),
+            r#"{"usage":{"promptTokens":3,"completionTokens":999999999},"error":"e"}"#.to_owned(),
             r#"{"provider":"p","model":"m","attempt":3}"#.to_owned(),
             r#"{"provider":7,"model":null,"attempt":1}"#.to_owned(),
         ]);

@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use crate::{
     event::{Draft, EventType, SessionId},
-    projection::Status,
+    projection::{Phase, Status},
     store::{AppendError, Appender, Idempotency, IdempotencyError, NewSession, Store, StoreError, Writer},
 };
 
@@ -114,7 +114,14 @@ impl Generation {
     ///
     /// [`CancelError::Ended`] where another end came first.
     pub async fn cancel(&self, session_id: SessionId) -> Result<(), CancelError> {
-        let drafts = vec![Draft::new(EventType::SessionCancelled, "The run was cancelled")];
+        let mut cancelled = Draft::new(EventType::SessionCancelled, "The run was cancelled");
+        // A log that no `session_started` begins would not tell whose it is.
+        if let Some(summary) = self.store.find_summary(session_id).await?
+            && summary.head.phase == Phase::Queued
+        {
+            cancelled = cancelled.with_data(&summary.request());
+        }
+        let drafts = vec![cancelled];
         let error = match self.appender.append(session_id, Writer::Canceller, drafts, REQUEST_PATIENCE).await {
             Ok(_) => return Ok(()),
             Err(error) => error,

@@ -6,6 +6,7 @@
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use serde::Serialize;
 use serde_json::json;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -20,6 +21,7 @@ use super::{
 use crate::{
     event::{Draft, EventType, Offset},
     feed::Feed,
+    projection::SessionRequest,
     provider::{Provider, ProviderError, Request, Usage},
     store::{AppendError, Appender, Claim, Store, StoreError, Writer},
 };
@@ -197,14 +199,18 @@ impl Run {
             Draft::new(EventType::Log, format!("The run was interrupted and goes on (attempt {attempt})"))
                 .with_data(&json!({"attempt": attempt}))
         } else {
-            Draft::new(EventType::SessionStarted, "The run has started").with_data(&json!({
-                "topic": self.claim.topic,
-                "searchWeb": self.claim.search_web,
-                "userId": self.claim.user_id,
-                "provider": self.provider.name(),
-                "model": self.provider.model(),
-                "attempt": attempt,
-            }))
+            Draft::new(EventType::SessionStarted, "The run has started").with_data(&Started {
+                request: SessionRequest {
+                    topic: Some(self.claim.topic.clone()),
+                    search_web: Some(self.claim.search_web),
+                    user_id: Some(self.claim.user_id),
+                    started_at: Some(self.claim.created_at),
+                    producer: None,
+                },
+                provider: self.provider.name(),
+                model: self.provider.model(),
+                attempt,
+            })
         };
         self.append(capture, vec![draft]).await?;
         state.is_started = true;
@@ -352,6 +358,16 @@ fn begins(state: &WorkflowState, key: StepKey) -> Draft {
         "step": key.name(), "part": key.part(), "lesson": key.lesson(),
         "done": progress.done, "total": progress.total, "percent": progress.percent,
     }))
+}
+
+/// The data of `session_started`.
+#[derive(Serialize)]
+struct Started<'a> {
+    #[serde(flatten)]
+    request: SessionRequest,
+    provider: &'a str,
+    model: &'a str,
+    attempt: u32,
 }
 
 /// The terminal event of a failed run: the failure in words for people, and its cause and place for those who count.

@@ -8,7 +8,7 @@ use poem_openapi::{
     registry::MetaSchema,
     types::{Any, ParseError, ParseFromParameter, ParseResult},
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json, value::RawValue};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -25,7 +25,7 @@ use crate::{
     auth::{Principal, policy::Action},
     course::Course,
     event::{Draft, EventType, SessionId},
-    projection::Phase,
+    projection::{Phase, SessionRequest},
     refused,
     store::{AppendError, Appended, NewSession, OutsideProducer, ProducerMark, Writer},
     wire::{ErrorCode, IdParam, Identity, Problem, Tag, check_json, param_type},
@@ -276,18 +276,32 @@ pub(super) async fn create(
     identity.may_act_for(Action::OpenSession, request.user_id)?;
     let write_token = new_token();
     let name = request.producer.unwrap_or_else(|| "outside".to_owned());
-    let started = Draft::new(EventType::SessionStarted, "The session has started").with_data(&json!({
-        "topic": request.topic, "userId": request.user_id, "provider": name,
-    }));
     let new = NewSession {
-        topic: request.topic,
+        topic: request.topic.clone(),
         search_web: false,
         user_id: request.user_id,
-        producer: Some(OutsideProducer { name, write_token_sha256: hash(&write_token) }),
+        producer: Some(OutsideProducer { name: name.clone(), write_token_sha256: hash(&write_token) }),
     };
-    let session_id = http.store.create_session(&new).await.map_err(errors::store)?;
+    let (session_id, created_at) = http.store.create_session(&new).await.map_err(errors::store)?;
+    let request = SessionRequest {
+        topic: Some(request.topic),
+        search_web: Some(false),
+        user_id: Some(request.user_id),
+        started_at: Some(created_at),
+        producer: Some(name.clone()),
+    };
+    let started = Draft::new(EventType::SessionStarted, "The session has started")
+        .with_data(&Started { request, provider: name });
     http.appender.append(session_id, Writer::Producer, vec![started], PATIENCE).await.map_err(errors::append)?;
     Ok(CreatedSession { session_id: session_id.as_uuid(), write_token })
+}
+
+/// The data of `session_started`.
+#[derive(Serialize)]
+struct Started {
+    #[serde(flatten)]
+    request: SessionRequest,
+    provider: String,
 }
 
 impl ProducersApi {

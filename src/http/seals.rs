@@ -100,6 +100,10 @@ struct Finding {
     last_offset: Option<u64>,
     /// Of moved events: where the first of them is now.
     moved_to: Option<u64>,
+    /// Of a session's row: the columns that are not what its log says.
+    columns: Option<Vec<String>>,
+    /// Of a course: which.
+    course_id: Option<Uuid>,
     /// The same in words.
     detail: String,
 }
@@ -288,7 +292,8 @@ impl SealsApi {
 
     /// Whether a session is as it was sealed
     ///
-    /// Recomputes the hashes of its log and of its seal, and names what was altered, moved, removed or inserted.
+    /// Recomputes the hashes of its log and of its seal, and names what was altered, moved, removed or inserted. A log that is as it
+    /// was sealed is then what the session's row and its courses are held against.
     #[oai(path = "/sessions/:id/verify", method = "get", operation_id = "verifySession")]
     async fn verify_session(
         &self,
@@ -311,8 +316,8 @@ impl SealsApi {
 
     /// Whether the history is as it was sealed
     ///
-    /// Checks the chain of seals and the logs that they seal, a page at a time: a page ends after `limit` seals, or sooner where it
-    /// has read many events. Follow `nextAfter` to the end: what is missing there shows on the last page.
+    /// Checks the chain of seals, the logs that they seal, and what sessions and courses tell against the logs, a page at a time: a
+    /// page ends after `limit` seals, or sooner where it has read many events. Follow `nextAfter` to the end: what is missing there shows on the last page.
     #[oai(path = "/verify", method = "get", operation_id = "verifyHistory")]
     async fn verify(
         &self,
@@ -436,6 +441,16 @@ impl From<&seal::Finding> for Finding {
             }
             _ => (None, None, None),
         };
+        let columns = match &finding.what {
+            Tampering::SessionAltered { columns } => Some(columns.iter().map(ToString::to_string).collect()),
+            _ => None,
+        };
+        let course_id = match finding.what {
+            Tampering::CourseAltered { course_id }
+            | Tampering::CourseRemoved { course_id }
+            | Tampering::CourseInserted { course_id } => Some(course_id),
+            _ => None,
+        };
         Self {
             what: TamperingKind::from(&finding.what),
             session_id: finding.session_id.map(|session_id| session_id.as_uuid()),
@@ -443,6 +458,8 @@ impl From<&seal::Finding> for Finding {
             first_offset: first.map(|offset| offset.get()),
             last_offset: last.map(|offset| offset.get()),
             moved_to: moved_to.map(|offset| offset.get()),
+            columns,
+            course_id,
             detail: finding.to_string(),
         }
     }

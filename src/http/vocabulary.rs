@@ -67,8 +67,9 @@ impl From<&Sealed> for SealKind {
     }
 }
 
-/// What was done to something that was sealed. `log_altered`: where is not known. `head_unknown`: the chain does not have the
-/// head that was asked for.
+/// What was done to something that was sealed. `log_altered`: where is not known. `session_altered` and those of courses: the log is
+/// as it was sealed, and what is kept beside it is not what it says. `head_unknown`: the chain does not have the head that was
+/// asked for.
 #[derive(Clone, Copy, Debug, Enum)]
 #[oai(rename = "Tampering", rename_all = "snake_case")]
 pub(super) enum TamperingKind {
@@ -80,6 +81,10 @@ pub(super) enum TamperingKind {
     LogRemoved,
     LogUnreadable,
     SessionRemoved,
+    SessionAltered,
+    CourseAltered,
+    CourseRemoved,
+    CourseInserted,
     PartitionRemoved,
     LeavesAltered,
     LeavesRemoved,
@@ -101,6 +106,10 @@ impl From<&Tampering> for TamperingKind {
             Tampering::LogRemoved { .. } => Self::LogRemoved,
             Tampering::LogUnreadable { .. } => Self::LogUnreadable,
             Tampering::SessionRemoved => Self::SessionRemoved,
+            Tampering::SessionAltered { .. } => Self::SessionAltered,
+            Tampering::CourseAltered { .. } => Self::CourseAltered,
+            Tampering::CourseRemoved { .. } => Self::CourseRemoved,
+            Tampering::CourseInserted { .. } => Self::CourseInserted,
             Tampering::PartitionRemoved { .. } => Self::PartitionRemoved,
             Tampering::LeavesAltered => Self::LeavesAltered,
             Tampering::LeavesRemoved => Self::LeavesRemoved,

@@ -66,14 +66,6 @@ pub struct Fingerprint {
     pub leaves: Leaves,
 }
 
-impl Fingerprint {
-    /// Of a log without events.
-    #[must_use]
-    pub fn of_nothing() -> Self {
-        LogDigest::default().finish()
-    }
-}
-
 impl LogDigest {
     /// Takes the next event. Offsets ascend.
     pub fn add(&mut self, event: &Event) {

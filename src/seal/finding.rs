@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use uuid::Uuid;
+
 use super::{Difference, Sum};
 use crate::event::SessionId;
 
@@ -28,6 +30,21 @@ pub enum Tampering {
     },
     /// The events are there, the session's row is not.
     SessionRemoved,
+    /// The log is as it was sealed, and these columns of the session's row are not what it says.
+    SessionAltered {
+        columns: Vec<&'static str>,
+    },
+    /// A course is not as its event in the log carries it.
+    CourseAltered {
+        course_id: Uuid,
+    },
+    CourseRemoved {
+        course_id: Uuid,
+    },
+    /// A course that no event of its session carries.
+    CourseInserted {
+        course_id: Uuid,
+    },
     /// What stands in the table is no event.
     LogUnreadable {
         reason: String,
@@ -65,6 +82,12 @@ impl fmt::Display for Tampering {
             Self::LogRemoved { with_session: false } => f.write_str("the whole log was removed"),
             Self::LogRemoved { with_session: true } => f.write_str("the session was removed with its whole log"),
             Self::SessionRemoved => f.write_str("the session was removed, its events were not"),
+            Self::SessionAltered { columns } => {
+                write!(f, "the session's row is not what its log says: {}", columns.join(", "))
+            }
+            Self::CourseAltered { course_id } => write!(f, "course {course_id} is not what the log says"),
+            Self::CourseRemoved { course_id } => write!(f, "course {course_id} was removed, its event was not"),
+            Self::CourseInserted { course_id } => write!(f, "course {course_id} was inserted: the log does not say it"),
             Self::LogUnreadable { reason } => write!(f, "the log cannot be read: {reason}"),
             Self::PartitionRemoved { name, sessions } => {
                 write!(f, "partition {name} was removed, and with it the logs of {sessions} sealed sessions")

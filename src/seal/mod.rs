@@ -22,7 +22,8 @@
 //! # What it shows, and what it cannot
 //!
 //! An event, a whole log, a session, a partition or a seal that is altered, moved, taken out or put in after its session was sealed shows,
-//! and is named. What happened before (a second or so after the session ended) does not. Nor can a chain defend itself against somebody who
+//! and is named. So is what is kept beside a sealed log and is not what it says: its session's row and courses, which are in no
+//! hash. What happened before (a second or so after the session ended) does not. Nor can a chain defend itself against somebody who
 //! owns the database and computes it anew from some link on, or cuts off its end and all that belongs to it: keep its head (the
 //! hash of the last link) somewhere else, and ask whether the chain still has it.
 

@@ -1,5 +1,7 @@
 //! Courses: what `course_generated` carried, in rows of their own. Written in the transaction that appends the event.
 
+use std::collections::{HashMap, HashSet};
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -78,6 +80,22 @@ pub(super) async fn insert(
     Ok(())
 }
 
+/// Deletes the parts of a course that is not there: whoever took it away by hand may have left them.
+pub(super) async fn clear_parts(connection: &mut PgConnection, course_id: Uuid) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "with lessons as (
+            delete from coursestream.course_lessons
+            where course_id = $1 and not exists (select from coursestream.courses where course_id = $1)
+        )
+        delete from coursestream.course_parts
+        where course_id = $1 and not exists (select from coursestream.courses where course_id = $1)",
+        course_id
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
 async fn insert_part(connection: &mut PgConnection, course_id: Uuid, part: &Part) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "insert into coursestream.course_parts (course_id, part_number, title, description, learning_goals)
@@ -125,98 +143,116 @@ fn place(value: i32) -> usize {
 
 /// A course, and the session whose event brought it.
 pub(super) struct Saved {
+    pub(super) course_id: Uuid,
     pub(super) session_id: SessionId,
-    pub(super) course: Course,
+    /// `None` where what is kept is no course: nobody but the database's owner can bring that about.
+    pub(super) course: Option<Course>,
     pub(super) created_at: DateTime<Utc>,
-    /// Whether it belongs to the user whose session brought it.
+    pub(super) user_id: Uuid,
+    /// Whether that is the user of the session, as its row says.
     pub(super) is_owned_by_session: bool,
 }
 
-pub(super) async fn find(connection: &mut PgConnection, course_id: Uuid) -> Result<Option<Saved>, sqlx::Error> {
-    let Some(row) = sqlx::query!(
-        r#"select session_id, title, description, target_audience, prerequisites, total_duration, c.created_at,
-            c.user_id = s.user_id as "is_owned_by_session!"
-        from coursestream.courses c join coursestream.sessions s using (session_id) where c.course_id = $1"#,
-        course_id
-    )
-    .fetch_optional(&mut *connection)
-    .await?
-    else {
-        return Ok(None);
-    };
-    let mut parts = find_parts(&mut *connection, course_id).await?;
-    for (part_number, lesson) in find_lessons(connection, course_id).await? {
-        if let Some(part) = parts.iter_mut().find(|part| part.part_number == part_number) {
-            part.lessons.push(lesson);
-        }
-    }
-    let course = Course {
-        id: course_id,
-        title: row.title,
-        description: row.description,
-        target_audience: row.target_audience,
-        prerequisites: row.prerequisites,
-        total_duration: row.total_duration,
-        parts,
-    };
-    Ok(Some(Saved {
-        session_id: SessionId::from_uuid(row.session_id),
-        course,
-        created_at: row.created_at,
-        is_owned_by_session: row.is_owned_by_session,
-    }))
-}
-
-/// The ids of the courses that a session's events brought.
-pub(super) async fn of_session(connection: &mut PgConnection, session_id: SessionId) -> Result<Vec<Uuid>, sqlx::Error> {
-    sqlx::query_scalar!(
-        "select course_id from coursestream.courses where session_id = $1 order by course_id",
-        session_id.as_uuid()
-    )
-    .fetch_all(connection)
-    .await
-}
-
-async fn find_parts(connection: &mut PgConnection, course_id: Uuid) -> Result<Vec<Part>, sqlx::Error> {
+/// Those that exist, in no order.
+pub(super) async fn find_many(connection: &mut PgConnection, courses: &[Uuid]) -> Result<Vec<Saved>, sqlx::Error> {
     let rows = sqlx::query!(
-        "select part_number, title, description, learning_goals from coursestream.course_parts
-        where course_id = $1 order by part_number",
-        course_id
+        r#"select c.course_id, session_id, title, description, target_audience, prerequisites, total_duration, c.created_at,
+            c.user_id, c.user_id = s.user_id as "is_owned_by_session!"
+        from coursestream.courses c join coursestream.sessions s using (session_id) where c.course_id = any($1)"#,
+        courses
+    )
+    .fetch_all(&mut *connection)
+    .await?;
+    let mut parts = find_parts(&mut *connection, courses).await?;
+    let unreadable = add_lessons(connection, courses, &mut parts).await?;
+    let saved = rows.into_iter().map(|row| {
+        let course = Course {
+            id: row.course_id,
+            title: row.title,
+            description: row.description,
+            target_audience: row.target_audience,
+            prerequisites: row.prerequisites,
+            total_duration: row.total_duration,
+            parts: parts.remove(&row.course_id).unwrap_or_default(),
+        };
+        Saved {
+            course_id: row.course_id,
+            session_id: SessionId::from_uuid(row.session_id),
+            course: (!unreadable.contains(&row.course_id)).then_some(course),
+            created_at: row.created_at,
+            user_id: row.user_id,
+            is_owned_by_session: row.is_owned_by_session,
+        }
+    });
+    Ok(saved.collect())
+}
+
+/// The ids of the courses that the sessions' events brought.
+pub(super) async fn of_sessions(
+    connection: &mut PgConnection,
+    sessions: &[SessionId],
+) -> Result<Vec<(SessionId, Uuid)>, sqlx::Error> {
+    let ids: Vec<Uuid> = sessions.iter().map(SessionId::as_uuid).collect();
+    let rows = sqlx::query!(
+        "select session_id, course_id from coursestream.courses where session_id = any($1) order by session_id, course_id",
+        &ids
     )
     .fetch_all(connection)
     .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| Part {
+    Ok(rows.into_iter().map(|row| (SessionId::from_uuid(row.session_id), row.course_id)).collect())
+}
+
+async fn find_parts(connection: &mut PgConnection, courses: &[Uuid]) -> Result<HashMap<Uuid, Vec<Part>>, sqlx::Error> {
+    let rows = sqlx::query!(
+        "select course_id, part_number, title, description, learning_goals from coursestream.course_parts
+        where course_id = any($1) order by course_id, part_number",
+        courses
+    )
+    .fetch_all(connection)
+    .await?;
+    let mut parts: HashMap<Uuid, Vec<Part>> = HashMap::new();
+    for row in rows {
+        parts.entry(row.course_id).or_default().push(Part {
             part_number: place(row.part_number),
             title: row.title,
             description: row.description,
             learning_goals: row.learning_goals,
             lessons: Vec::new(),
-        })
-        .collect())
+        });
+    }
+    Ok(parts)
 }
 
-async fn find_lessons(connection: &mut PgConnection, course_id: Uuid) -> Result<Vec<(usize, Lesson)>, sqlx::Error> {
+/// Adds the lessons to their parts, and says of which courses some do not read.
+async fn add_lessons(
+    connection: &mut PgConnection,
+    courses: &[Uuid],
+    parts: &mut HashMap<Uuid, Vec<Part>>,
+) -> Result<HashSet<Uuid>, sqlx::Error> {
     let rows = sqlx::query!(
-        r#"select part_number, lesson_number, title, description, content as "content: Json<LessonContent>"
-        from coursestream.course_lessons where course_id = $1 order by part_number, lesson_number"#,
-        course_id
+        r#"select course_id, part_number, lesson_number, title, description, content::text as "content!"
+        from coursestream.course_lessons where course_id = any($1) order by course_id, part_number, lesson_number"#,
+        courses
     )
     .fetch_all(connection)
     .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| {
-            let lesson = Lesson {
+    let mut unreadable = HashSet::new();
+    for row in rows {
+        let Ok(content) = serde_json::from_str::<LessonContent>(&row.content) else {
+            unreadable.insert(row.course_id);
+            continue;
+        };
+        let mut of_course = parts.get_mut(&row.course_id).into_iter().flatten();
+        if let Some(part) = of_course.find(|part| part.part_number == place(row.part_number)) {
+            part.lessons.push(Lesson {
                 lesson_number: place(row.lesson_number),
                 title: row.title,
                 description: row.description,
-                content: row.content.0,
-            };
-            (place(row.part_number), lesson)
-        })
-        .collect())
+                content,
+            });
+        }
+    }
+    Ok(unreadable)
 }
 
 impl Store {
@@ -225,7 +261,9 @@ impl Store {
     /// When the database cannot be asked.
     pub async fn find_course(&self, course_id: Uuid) -> Result<Option<Course>, StoreError> {
         let mut connection = self.pool.acquire().await?;
-        Ok(find(&mut connection, course_id).await?.map(|saved| saved.course))
+        let saved = find_many(&mut connection, &[course_id]).await?.pop();
+        let unreadable = || StoreError::Unknown(format!("course {course_id} has a lesson that is none"));
+        saved.map(|saved| saved.course.ok_or_else(unreadable)).transpose()
     }
 
     /// Whose course it is.

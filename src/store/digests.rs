@@ -1,4 +1,5 @@
-//! Hashing logs where they are read: many short ones with one statement, a long one page by page.
+//! Logs read to their ends: many short ones with one statement, a long one page by page. Events are let go as soon as they are
+//! read; what is kept of them is up to the [`Reading`].
 
 use std::collections::HashMap;
 
@@ -11,9 +12,28 @@ use super::{
     events::{self, EventRow},
 };
 use crate::{
-    event::{Offset, SessionId},
-    seal::{Fingerprint, LogDigest},
+    event::{Event, Offset, SessionId},
+    seal::LogDigest,
 };
+
+/// What is made of a log, event by event, in order.
+pub(super) trait Reading: Default {
+    fn add(&mut self, event: &Event);
+}
+
+impl Reading for LogDigest {
+    fn add(&mut self, event: &Event) {
+        Self::add(self, event);
+    }
+}
+
+/// Both of one reading.
+impl<A: Reading, B: Reading> Reading for (A, B) {
+    fn add(&mut self, event: &Event) {
+        self.0.add(event);
+        self.1.add(event);
+    }
+}
 
 /// Events that one statement reads. Logs together longer than this are read one after the other.
 pub(super) const READ_EVENTS_MAX: u64 = 2_000;
@@ -30,14 +50,14 @@ pub(super) fn take_batch<T>(rest: &[T], length: impl Fn(&T) -> u64) -> usize {
     fit.count().max(1).min(rest.len())
 }
 
-/// The fingerprints of logs; one without events has none here.
-pub(super) async fn read_many(
+/// What is made of logs; of one without events nothing is.
+pub(super) async fn read_many<R: Reading>(
     connection: &mut PgConnection,
     sessions: &[SessionId],
-) -> Result<HashMap<SessionId, Fingerprint>, StoreError> {
+) -> Result<HashMap<SessionId, R>, StoreError> {
     if let [session_id] = sessions {
-        let fingerprint = read_one(connection, *session_id).await?;
-        return Ok(HashMap::from_iter((!fingerprint.leaves.is_empty()).then_some((*session_id, fingerprint))));
+        let read = read_one(connection, *session_id).await?;
+        return Ok(read.map(|read| (*session_id, read)).into_iter().collect());
     }
     let ids: Vec<Uuid> = sessions.iter().map(SessionId::as_uuid).collect();
     let mut rows = sqlx::query!(
@@ -54,7 +74,7 @@ pub(super) async fn read_many(
         &ids
     )
     .fetch(connection);
-    let mut digests: HashMap<SessionId, LogDigest> = HashMap::with_capacity(ids.len());
+    let mut readings: HashMap<SessionId, R> = HashMap::with_capacity(ids.len());
     while let Some(row) = rows.try_next().await? {
         let session_id = SessionId::from_uuid(row.session_id);
         let event = EventRow {
@@ -64,13 +84,13 @@ pub(super) async fn read_many(
             data: row.data,
             recorded_at: row.recorded_at,
         };
-        digests.entry(session_id).or_default().add(&event.into_event(session_id)?);
+        readings.entry(session_id).or_default().add(&event.into_event(session_id)?);
     }
-    Ok(digests.into_iter().map(|(session_id, digest)| (session_id, digest.finish())).collect())
+    Ok(readings)
 }
 
-async fn read_one(connection: &mut PgConnection, session_id: SessionId) -> Result<Fingerprint, StoreError> {
-    let mut digest = LogDigest::default();
+async fn read_one<R: Reading>(connection: &mut PgConnection, session_id: SessionId) -> Result<Option<R>, StoreError> {
+    let mut reading = R::default();
     let mut cursor = Offset::ZERO;
     loop {
         let mut rows = events::rows_after(&mut *connection, session_id, cursor, PAGE, None);
@@ -78,11 +98,11 @@ async fn read_one(connection: &mut PgConnection, session_id: SessionId) -> Resul
         while let Some(row) = rows.try_next().await? {
             let event = row.into_event(session_id)?;
             cursor = event.offset;
-            digest.add(&event);
+            reading.add(&event);
             found += 1;
         }
         if found < PAGE {
-            return Ok(digest.finish());
+            return Ok((cursor > Offset::ZERO).then_some(reading));
         }
     }
 }

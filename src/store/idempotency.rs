@@ -3,7 +3,10 @@
 use sqlx::Connection;
 use uuid::Uuid;
 
-use super::{NewSession, Store, StoreError, sessions};
+use super::{
+    NewSession, Store, StoreError, sessions,
+    turns::{self, Turn},
+};
 use crate::event::SessionId;
 
 /// A key, and a hash of the request that it stands for.
@@ -47,9 +50,7 @@ impl Store {
         let session_id = self.new_session_id().await?;
         let mut connection = self.pool.acquire().await?;
         let mut transaction = connection.begin().await?;
-        sqlx::query!("select pg_advisory_xact_lock(hashtext('coursestream.queue'))")
-            .fetch_one(&mut *transaction)
-            .await?;
+        turns::wait_for(&mut transaction, Turn::Queue).await?;
         if sessions::count_queued(&mut transaction, queue_max).await? >= queue_max {
             drop(transaction);
             drop(connection);

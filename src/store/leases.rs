@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::{Store, StoreError};
@@ -18,6 +19,7 @@ pub struct Claim {
     pub topic: String,
     pub search_web: bool,
     pub user_id: Uuid,
+    pub created_at: DateTime<Utc>,
     /// Attempts that are not held against it: their nodes handed it back.
     pub handed_back: u32,
 }
@@ -46,7 +48,7 @@ impl Store {
             update coursestream.sessions s
             set lease_node = $1, fence = fence + 1, lease_expires_at = now() + make_interval(secs => $2)
             from free where s.session_id = free.session_id
-            returning s.session_id, s.fence, s.topic, s.search_web, s.user_id, s.handed_back",
+            returning s.session_id, s.fence, s.topic, s.search_web, s.user_id, s.created_at, s.handed_back",
             node,
             ttl.as_secs_f64(),
             i64::try_from(limit).unwrap_or(i64::MAX)
@@ -61,6 +63,7 @@ impl Store {
                 topic: row.topic,
                 search_web: row.search_web,
                 user_id: row.user_id,
+                created_at: row.created_at,
                 handed_back: u32::try_from(row.handed_back).unwrap_or(0),
             })
             .collect();

@@ -10,6 +10,7 @@ pub mod append;
 mod courses;
 mod digests;
 mod events;
+mod fold;
 mod idempotency;
 mod joins;
 mod leases;
@@ -21,6 +22,7 @@ mod seals;
 mod secrets;
 mod sessions;
 mod trail;
+mod turns;
 mod verify;
 
 use std::time::Duration;

@@ -5,7 +5,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
-use super::{Store, StoreError, Unreadable, seals};
+use super::{
+    Store, StoreError, Unreadable, seals,
+    turns::{self, Turn},
+};
 use crate::event::SessionId;
 
 /// What one pruning pass did.
@@ -84,17 +87,21 @@ impl Store {
     ///
     /// When the database cannot be asked; what was done until then stays done.
     pub async fn prune(&self, session_ttl: Duration, history_retention: Duration) -> Result<Pruned, StoreError> {
-        // A session-level lock, on a connection that is closed with it: a killed node blocks nobody.
-        let mut connection = PgConnection::connect_with(&self.direct).await?;
-        let is_ours =
-            sqlx::query_scalar!(r#"select pg_try_advisory_lock(hashtext('coursestream.prune')) as "is_ours!""#)
-                .fetch_one(&mut connection)
-                .await?;
-        if !is_ours {
+        // Held by a connection of its own, which is closed with its process: a killed node blocks nobody.
+        let mut holder = PgConnection::connect_with(&self.direct).await?;
+        let mut turn = holder.begin().await?;
+        // It says nothing for as long as the pass takes.
+        sqlx::query!("select set_config('idle_in_transaction_session_timeout', '0', true)")
+            .fetch_one(&mut *turn)
+            .await?;
+        if !turns::try_take(&mut turn, Turn::Prune).await? {
             return Ok(Pruned { is_elsewhere: true, ..Pruned::default() });
         }
+        let mut connection = PgConnection::connect_with(&self.direct).await?;
         let pruned = self.prune_locked(&mut connection, session_ttl, history_retention).await;
         let _ = connection.close().await;
+        let _ = turn.rollback().await;
+        let _ = holder.close().await;
         pruned
     }
 

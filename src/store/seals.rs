@@ -9,10 +9,14 @@ use chrono::{DateTime, Utc};
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
-use super::{Store, StoreError, digests, sessions::count};
+use super::{
+    Store, StoreError, digests,
+    sessions::count,
+    turns::{self, Turn},
+};
 use crate::{
     event::{Offset, SessionId},
-    seal::{Fingerprint, Seal, Sealed, Sum},
+    seal::{Fingerprint, LogDigest, Seal, Sealed, Sum},
 };
 
 /// What one pass of sealing did.
@@ -61,6 +65,13 @@ struct Due {
     last_offset: u64,
 }
 
+/// The next sessions to be sealed.
+struct Found {
+    due: Vec<Due>,
+    /// No others wait behind them.
+    is_last: bool,
+}
+
 /// Sessions whose logs cannot be read, and are passed over from then on so that others get their turn.
 #[derive(Debug, Default)]
 pub struct Unreadable(HashSet<SessionId>);
@@ -78,9 +89,7 @@ impl Store {
         if !lock_chain(&mut transaction).await? {
             return Ok(SealPass { is_elsewhere: true, ..SealPass::default() });
         }
-        mark_sealed(&mut transaction).await?;
-        let due = find_due(&mut transaction, unreadable).await?;
-        let is_last = due.len() < usize::try_from(PASS_SESSIONS_MAX).unwrap_or(usize::MAX);
+        let Found { due, is_last } = find_due(&mut transaction, unreadable).await?;
         let taken = digests::take_batch(&due, |due| due.last_offset);
         let (now, later) = due.split_at(taken);
         let logs = match fingerprints(&mut transaction, now).await {
@@ -235,50 +244,51 @@ pub(super) async fn append_retention(
 /// One appends at a time, until the end of the transaction. False where another did so for long.
 async fn lock_chain(connection: &mut PgConnection) -> Result<bool, StoreError> {
     sqlx::query!("select set_config('lock_timeout', $1, true)", LOCK_TIMEOUT).fetch_one(&mut *connection).await?;
-    let locked =
-        sqlx::query!("select pg_advisory_xact_lock(hashtext('coursestream.seals'))").fetch_one(connection).await;
-    match locked {
-        Ok(_) => Ok(true),
+    match turns::wait_for(connection, Turn::Seals).await {
+        Ok(()) => Ok(true),
         // Lock timeout.
         Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("55P03") => Ok(false),
         Err(error) => Err(error.into()),
     }
 }
 
-/// A session whose row has lost its mark, by whatever hand, would be due for ever, and keep all others from their seals.
-async fn mark_sealed(connection: &mut PgConnection) -> Result<(), StoreError> {
-    let marked = sqlx::query_scalar!(
-        "update coursestream.sessions s set sealed_at = c.sealed_at
-        from (
-            select session_id from coursestream.sessions
-            where ended_at is not null and sealed_at is null order by ended_at limit $1
-        ) as due join coursestream.seals c using (session_id)
-        where s.session_id = due.session_id returning s.session_id",
-        PASS_SESSIONS_MAX
-    )
-    .fetch_all(connection)
-    .await?;
-    for session_id in marked {
-        tracing::error!(session.id = %session_id, "a session has its seal, but its row did not say so; now it does");
-    }
-    Ok(())
-}
-
-async fn find_due(connection: &mut PgConnection, unreadable: &Unreadable) -> Result<Vec<Due>, StoreError> {
+/// What has ended first comes first. A session that has its seal and whose row has lost its mark, by whatever hand, would be due for
+/// ever, and keep all others from their seals: it is marked anew.
+async fn find_due(connection: &mut PgConnection, unreadable: &Unreadable) -> Result<Found, StoreError> {
     let except: Vec<Uuid> = unreadable.0.iter().map(SessionId::as_uuid).collect();
     let rows = sqlx::query!(
-        "select session_id, last_offset from coursestream.sessions
-        where ended_at is not null and sealed_at is null and session_id <> all($1)
-        order by ended_at limit $2",
+        r#"select session_id, due.last_offset, c.sealed_at as "sealed_at?"
+        from (
+            select session_id, last_offset, ended_at from coursestream.sessions
+            where ended_at is not null and sealed_at is null and session_id <> all($1)
+            order by ended_at limit $2
+        ) as due left join coursestream.seals c using (session_id)
+        order by ended_at"#,
         &except,
         PASS_SESSIONS_MAX
     )
-    .fetch_all(connection)
+    .fetch_all(&mut *connection)
     .await?;
-    let due = rows
-        .into_iter()
-        .map(|row| Due { session_id: SessionId::from_uuid(row.session_id), last_offset: count(row.last_offset) });
-    Ok(due.collect())
+    let is_last = rows.len() < usize::try_from(PASS_SESSIONS_MAX).unwrap_or(usize::MAX);
+    let mut due = Vec::with_capacity(rows.len());
+    for row in rows {
+        let session_id = SessionId::from_uuid(row.session_id);
+        match row.sealed_at {
+            None => due.push(Due { session_id, last_offset: count(row.last_offset) }),
+            Some(sealed_at) => {
+                mark(connection, &[row.session_id], sealed_at).await?;
+                tracing::error!(session.id = %session_id, "a session has its seal, but its row did not say so; now it does");
+            }
+        }
+    }
+    Ok(Found { due, is_last })
+}
+
+async fn mark(connection: &mut PgConnection, sessions: &[Uuid], sealed_at: DateTime<Utc>) -> Result<(), sqlx::Error> {
+    sqlx::query!("update coursestream.sessions set sealed_at = $2 where session_id = any($1)", sessions, sealed_at)
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 /// A log to be sealed.
@@ -293,10 +303,10 @@ async fn fingerprints(connection: &mut PgConnection, due: &[Due]) -> Result<Vec<
     if sessions.is_empty() {
         return Ok(Vec::new());
     }
-    let mut found = digests::read_many(connection, &sessions).await?;
+    let mut found = digests::read_many::<LogDigest>(connection, &sessions).await?;
     due.iter()
         .map(|&Due { session_id, last_offset }| {
-            let fingerprint = found.remove(&session_id).unwrap_or_else(Fingerprint::of_nothing);
+            let fingerprint = found.remove(&session_id).unwrap_or_default().finish();
             let (last, events) = (fingerprint.leaves.last_offset().get(), fingerprint.leaves.len() as u64);
             if last != last_offset || events != last_offset {
                 tracing::error!(session.id = %session_id, expected = last_offset, last, events,
@@ -325,9 +335,7 @@ async fn append_sessions(connection: &mut PgConnection, logs: Vec<Log>) -> Resul
     )
     .execute(&mut *connection)
     .await?;
-    sqlx::query!("update coursestream.sessions set sealed_at = $2 where session_id = any($1)", &ids, sealed_at)
-        .execute(connection)
-        .await?;
+    mark(connection, &ids, sealed_at).await?;
     Ok(ids.len() as u64)
 }
 

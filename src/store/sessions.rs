@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgExecutor};
 use uuid::Uuid;
 
 use super::{Store, StoreError};
 use crate::{
     event::{Offset, SessionId},
-    projection::{Counts, Phase, Status},
+    projection::{Counts, Phase, SessionRequest, Status},
     provider::Usage,
 };
 
@@ -56,6 +56,8 @@ pub struct SessionSummary {
     pub search_web: bool,
     pub user_id: Uuid,
     pub created_at: DateTime<Utc>,
+    /// The name of the outside producer, where it is none of this service's runs.
+    pub producer: Option<String>,
     pub ended_at: Option<DateTime<Utc>>,
     pub counts: Counts,
     pub course_id: Option<Uuid>,
@@ -66,6 +68,20 @@ pub struct SessionSummary {
     pub attempts: u32,
     /// Whether its events are in the archive.
     pub is_archived: bool,
+}
+
+impl SessionSummary {
+    /// What it was created for, as its log tells it.
+    #[must_use]
+    pub fn request(&self) -> SessionRequest {
+        SessionRequest {
+            topic: Some(self.topic.clone()),
+            search_web: Some(self.search_web),
+            user_id: Some(self.user_id),
+            started_at: Some(self.created_at),
+            producer: self.producer.clone(),
+        }
+    }
 }
 
 /// Which sessions of the history are asked for; what is `None` filters nothing.
@@ -137,42 +153,47 @@ impl TryFrom<HeadRow> for SessionHead {
     }
 }
 
-struct SummaryRow {
-    session_id: Uuid,
-    topic: String,
-    search_web: bool,
-    user_id: Uuid,
-    created_at: DateTime<Utc>,
-    status: String,
-    ended_at: Option<DateTime<Utc>>,
-    last_offset: i64,
-    log_count: i64,
-    progress_count: i64,
-    success_count: i64,
-    error_count: i64,
-    course_generated_count: i64,
-    course_id: Option<Uuid>,
-    error: Option<String>,
-    provider: Option<String>,
-    model: Option<String>,
-    prompt_tokens: i64,
-    completion_tokens: i64,
-    attempts: i32,
-    is_expired: bool,
-    is_archived: bool,
+/// The row as it is kept, but for leases and receipts.
+pub(super) struct SessionRow {
+    pub(super) session_id: Uuid,
+    pub(super) topic: String,
+    pub(super) search_web: bool,
+    pub(super) user_id: Uuid,
+    pub(super) created_at: DateTime<Utc>,
+    pub(super) producer: Option<String>,
+    pub(super) status: String,
+    pub(super) ended_at: Option<DateTime<Utc>>,
+    pub(super) last_offset: i64,
+    pub(super) log_count: i64,
+    pub(super) progress_count: i64,
+    pub(super) success_count: i64,
+    pub(super) error_count: i64,
+    pub(super) course_generated_count: i64,
+    pub(super) course_id: Option<Uuid>,
+    pub(super) error: Option<String>,
+    pub(super) provider: Option<String>,
+    pub(super) model: Option<String>,
+    pub(super) prompt_tokens: i64,
+    pub(super) completion_tokens: i64,
+    pub(super) attempts: i32,
+    pub(super) is_expired: bool,
+    pub(super) is_archived: bool,
+    /// Whether a search for topics looks at this one.
+    pub(super) is_topic_searched: bool,
 }
 
-impl TryFrom<SummaryRow> for SessionSummary {
+impl TryFrom<SessionRow> for SessionSummary {
     type Error = StoreError;
 
-    fn try_from(row: SummaryRow) -> Result<Self, StoreError> {
-        let SummaryRow { session_id, user_id, status, last_offset, is_expired, .. } = row;
+    fn try_from(row: SessionRow) -> Result<Self, StoreError> {
+        let SessionRow { session_id, user_id, status, last_offset, is_expired, .. } = row;
         Ok(Self {
             head: HeadRow { session_id, user_id, status, last_offset, is_expired }.try_into()?,
             topic: row.topic,
             search_web: row.search_web,
             user_id,
             created_at: row.created_at,
+            producer: row.producer,
             ended_at: row.ended_at,
             counts: Counts {
                 log: count(row.log_count),
@@ -201,6 +222,32 @@ pub(super) fn count(value: i64) -> u64 {
     u64::try_from(value).unwrap_or(0)
 }
 
+/// The rows of those that exist, in no order.
+pub(super) async fn rows(
+    executor: impl PgExecutor<'_>,
+    sessions: &[SessionId],
+) -> Result<Vec<SessionRow>, sqlx::Error> {
+    let ids: Vec<Uuid> = sessions.iter().map(SessionId::as_uuid).collect();
+    sqlx::query_as!(
+        SessionRow,
+        r#"select session_id, topic, search_web, user_id, created_at, producer, status, ended_at, last_offset,
+            log_count, progress_count, success_count, error_count, course_generated_count,
+            course_id, error, provider, model, prompt_tokens, completion_tokens, attempts,
+            expired_at is not null as "is_expired!",
+            coalesce((
+                select p.archived_at is not null and s.session_id < p.upper_bound from coursestream.partitions p
+                where p.lower_bound <= s.session_id order by p.lower_bound desc limit 1
+            ), false) as "is_archived!",
+            exists (
+                select from coursestream.session_topics t where t.session_id = s.session_id and t.topic = lower(s.topic)
+            ) as "is_topic_searched!"
+        from coursestream.sessions s where session_id = any($1)"#,
+        &ids
+    )
+    .fetch_all(executor)
+    .await
+}
+
 /// How many runs wait for a node, counted up to `limit`.
 pub(super) async fn count_queued(connection: &mut PgConnection, limit: usize) -> Result<usize, sqlx::Error> {
     let queued = sqlx::query_scalar!(
@@ -219,11 +266,12 @@ pub(super) async fn insert(
     connection: &mut PgConnection,
     session_id: SessionId,
     new: &NewSession,
-) -> Result<(), sqlx::Error> {
-    sqlx::query!(
+) -> Result<DateTime<Utc>, sqlx::Error> {
+    sqlx::query_scalar!(
         "insert into coursestream.sessions
             (session_id, topic, search_web, user_id, created_at, producer, write_token_sha256)
-        values ($1, $2, $3, $4, date_trunc('milliseconds', clock_timestamp()), $5, $6)",
+        values ($1, $2, $3, $4, date_trunc('milliseconds', clock_timestamp()), $5, $6)
+        returning created_at",
         session_id.as_uuid(),
         new.topic,
         new.search_web,
@@ -231,22 +279,21 @@ pub(super) async fn insert(
         new.producer.as_ref().map(|producer| &producer.name),
         new.producer.as_ref().map(|producer| &producer.write_token_sha256),
     )
-    .execute(connection)
-    .await?;
-    Ok(())
+    .fetch_one(connection)
+    .await
 }
 
 impl Store {
-    /// Creates a session, `queued` and without events.
+    /// Creates a session, `queued` and without events, and says when that was.
     ///
     /// # Errors
     ///
     /// When the database cannot be asked.
-    pub async fn create_session(&self, new: &NewSession) -> Result<SessionId, StoreError> {
+    pub async fn create_session(&self, new: &NewSession) -> Result<(SessionId, DateTime<Utc>), StoreError> {
         let session_id = self.new_session_id().await?;
         let mut connection = self.pool.acquire().await?;
-        insert(&mut connection, session_id, new).await?;
-        Ok(session_id)
+        let created_at = insert(&mut connection, session_id, new).await?;
+        Ok((session_id, created_at))
     }
 
     /// A fresh id whose partition is there.
@@ -317,23 +364,7 @@ impl Store {
     ///
     /// When the database cannot be asked.
     pub async fn find_summary(&self, session_id: SessionId) -> Result<Option<SessionSummary>, StoreError> {
-        sqlx::query_as!(
-            SummaryRow,
-            r#"select session_id, topic, search_web, user_id, created_at, status, ended_at, last_offset,
-                log_count, progress_count, success_count, error_count, course_generated_count,
-                course_id, error, provider, model, prompt_tokens, completion_tokens, attempts,
-                expired_at is not null as "is_expired!",
-                coalesce((
-                    select p.archived_at is not null and s.session_id < p.upper_bound from coursestream.partitions p
-                    where p.lower_bound <= s.session_id order by p.lower_bound desc limit 1
-                ), false) as "is_archived!"
-            from coursestream.sessions s where session_id = $1"#,
-            session_id.as_uuid()
-        )
-        .fetch_optional(&self.pool)
-        .await?
-        .map(TryInto::try_into)
-        .transpose()
+        rows(&self.pool, &[session_id]).await?.pop().map(TryInto::try_into).transpose()
     }
 
     /// The history, newest first: sessions that pass the filter, behind `before` where it is given.
@@ -355,15 +386,16 @@ impl Store {
         // Every filter that is not there is planned away. The statuses are asked for in the words of their index. The bounds are
         // said of both tables: a merge would read the other one from its end on.
         sqlx::query_as!(
-            SummaryRow,
-            r#"select session_id, s.topic, search_web, user_id, created_at, status, ended_at, last_offset,
+            SessionRow,
+            r#"select session_id, s.topic, search_web, user_id, created_at, producer, status, ended_at, last_offset,
                 log_count, progress_count, success_count, error_count, course_generated_count,
                 course_id, error, provider, model, prompt_tokens, completion_tokens, attempts,
                 expired_at is not null as "is_expired!",
                 coalesce((
                     select p.archived_at is not null and s.session_id < p.upper_bound from coursestream.partitions p
                     where p.lower_bound <= s.session_id order by p.lower_bound desc limit 1
-                ), false) as "is_archived!"
+                ), false) as "is_archived!",
+                true as "is_topic_searched!"
             from coursestream.sessions s join coursestream.session_topics t using (session_id)
             where ($1::uuid is null or session_id < $1)
                 and ($2::text[] is null or (expired_at is null and status = any($2)) or ($3 and expired_at is not null))

@@ -1,7 +1,8 @@
-//! Holding the logs against their seals, and the seals against each other.
+//! Holding the logs against their seals, the seals against each other, and what is kept beside the logs against the logs.
 //!
-//! Work is bounded: one call checks some links of the chain and says where the next call goes on. Sessions whose history was
-//! dropped at the end of its retention are known by the link that says so, and are no finding.
+//! Work is bounded: one call checks some links of the chain and says where the next call goes on. A log is read to its end, however
+//! long: its events are let go as they are read, and 24 bytes are kept of each (and, of each course, its hash). Sessions whose
+//! history was dropped at the end of its retention are known by the link that says so, and are no finding.
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,12 +12,13 @@ use uuid::Uuid;
 
 use super::{
     Store, StoreError, digests,
+    fold::{CourseChange, CourseDifference, LogFold, compare_courses, compare_row},
     seals::{SealRow, sum},
-    sessions::{count, tellable},
+    sessions::{self, count, tellable},
 };
 use crate::{
     event::{Offset, SessionId},
-    seal::{Finding, Fingerprint, Leaves, Seal, Sealed, Sum, Tampering, compare},
+    seal::{Finding, Fingerprint, Leaves, LogDigest, Seal, Sealed, Sum, Tampering, compare},
 };
 
 /// Links by the time at which they were added; what is `None` bounds nothing.
@@ -43,7 +45,7 @@ pub struct Verified {
     pub next_after: Option<u64>,
 }
 
-/// After so many events a call ends where it is.
+/// After so many events a call ends with the log that it is at.
 const EVENTS_MAX: u64 = 50_000;
 /// Sessions without their seals that one call names.
 const UNSEALED_MAX: i64 = 1_000;
@@ -255,13 +257,18 @@ async fn check_logs(connection: &mut PgConnection, rows: &[Row], verified: &mut 
         let batch: Vec<Expected> =
             rows[done..done + taken].iter().filter(|row| !is_altered(row)).filter_map(expected).collect();
         let logs = read_logs(connection, &batch).await?;
+        // Logs that are as they were sealed: what is kept beside them can be held against them.
+        let mut sound = Vec::new();
         for expected in &batch {
             let found = match logs.get(&expected.session_id) {
                 None => vec![Tampering::LogRemoved { with_session: !expected.has_session }],
                 Some(Err(reason)) => vec![Tampering::LogUnreadable { reason: reason.clone() }],
-                Some(Ok(log)) => {
-                    verified.events += log.leaves.len() as u64;
-                    check_log(connection, expected, log).await?
+                Some(Ok(Log { fingerprint, fold })) => {
+                    verified.events += fingerprint.leaves.len() as u64;
+                    if expected.has_session && is_as_sealed(expected, fingerprint) {
+                        sound.push((expected, fold));
+                    }
+                    check_log(connection, expected, fingerprint).await?
                 }
             };
             verified.sessions += 1;
@@ -271,6 +278,7 @@ async fn check_logs(connection: &mut PgConnection, rows: &[Row], verified: &mut 
                 _ => findings.extend(found.into_iter().map(|what| (*expected, what))),
             }
         }
+        findings.extend(check_projections(connection, &sound).await?);
         done += taken;
     }
     settle(connection, findings, gone, verified).await?;
@@ -293,29 +301,90 @@ fn expected(row: &Row) -> Option<Expected> {
     }
 }
 
-/// The fingerprints of the logs that there are; of one that does not read, why.
+/// A log that was read.
+struct Log {
+    fingerprint: Fingerprint,
+    fold: LogFold,
+}
+
+impl From<(LogDigest, LogFold)> for Log {
+    fn from((digest, fold): (LogDigest, LogFold)) -> Self {
+        Self { fingerprint: digest.finish(), fold }
+    }
+}
+
+/// The logs that there are; of one that does not read, why.
 async fn read_logs(
     connection: &mut PgConnection,
     batch: &[Expected],
-) -> Result<HashMap<SessionId, Result<Fingerprint, String>>, StoreError> {
+) -> Result<HashMap<SessionId, Result<Log, String>>, StoreError> {
     if batch.is_empty() {
         return Ok(HashMap::new());
     }
     let sessions: Vec<SessionId> = batch.iter().map(|expected| expected.session_id).collect();
-    match digests::read_many(connection, &sessions).await {
-        Ok(logs) => return Ok(logs.into_iter().map(|(session_id, log)| (session_id, Ok(log))).collect()),
+    match digests::read_many::<(LogDigest, LogFold)>(connection, &sessions).await {
+        Ok(logs) => return Ok(logs.into_iter().map(|(session_id, log)| (session_id, Ok(log.into()))).collect()),
         Err(error) if error.is_transient() => return Err(error),
         Err(_) => {}
     }
     let mut logs = HashMap::with_capacity(sessions.len());
     for session_id in sessions {
-        match digests::read_many(connection, &[session_id]).await {
-            Ok(found) => logs.extend(found.into_iter().map(|(session_id, log)| (session_id, Ok(log)))),
+        match digests::read_many::<(LogDigest, LogFold)>(connection, &[session_id]).await {
+            Ok(found) => logs.extend(found.into_iter().map(|(session_id, log)| (session_id, Ok(log.into())))),
             Err(error) if error.is_transient() => return Err(error),
             Err(error) => drop(logs.insert(session_id, Err(error.to_string()))),
         }
     }
     Ok(logs)
+}
+
+/// Holds the sessions' rows and courses against their logs.
+async fn check_projections(
+    connection: &mut PgConnection,
+    sound: &[(&Expected, &LogFold)],
+) -> Result<Vec<(Expected, Tampering)>, StoreError> {
+    if sound.is_empty() {
+        return Ok(Vec::new());
+    }
+    let folds: Vec<(SessionId, &LogFold)> = sound.iter().map(|(expected, fold)| (expected.session_id, *fold)).collect();
+    let by_id: HashMap<SessionId, &Expected> =
+        sound.iter().map(|(expected, _)| (expected.session_id, *expected)).collect();
+    let sessions: Vec<SessionId> = folds.iter().map(|(session_id, _)| *session_id).collect();
+    let rows = sessions::rows(&mut *connection, &sessions).await?;
+    let rows: HashMap<SessionId, _> = rows.into_iter().map(|row| (SessionId::from_uuid(row.session_id), row)).collect();
+    let mut found = Vec::new();
+    for (expected, fold) in sound {
+        let Some(row) = rows.get(&expected.session_id) else { continue };
+        let columns: Vec<&str> = compare_row(row, fold).into_iter().map(|difference| difference.column).collect();
+        if !columns.is_empty() {
+            found.push((**expected, Tampering::SessionAltered { columns }));
+        }
+    }
+    for CourseDifference { session_id, course_id, what } in compare_courses(connection, &folds).await? {
+        let is_outside = rows.get(&session_id).is_some_and(|row| row.producer.is_some());
+        let what = match what {
+            CourseChange::Altered => Tampering::CourseAltered { course_id },
+            CourseChange::Removed if is_outside && has_dropped(connection).await? => continue,
+            CourseChange::Removed => Tampering::CourseRemoved { course_id },
+            CourseChange::Inserted => Tampering::CourseInserted { course_id },
+        };
+        found.extend(by_id.get(&session_id).map(|expected| (**expected, what)));
+    }
+    Ok(found)
+}
+
+/// Whether any history was dropped. Outside producers choose the ids of their courses: of two sessions with the same course it
+/// was the first one's, and went with it.
+async fn has_dropped(connection: &mut PgConnection) -> Result<bool, StoreError> {
+    Ok(sqlx::query_scalar!(
+        r#"select exists (select from coursestream.seals where kind = 'retention') as "has_dropped!""#
+    )
+    .fetch_one(connection)
+    .await?)
+}
+
+fn is_as_sealed(expected: &Expected, log: &Fingerprint) -> bool {
+    log.log_sha256 == expected.log_sha256 && log.export_sha256 == expected.export_sha256
 }
 
 async fn check_log(
@@ -329,7 +398,7 @@ async fn check_log(
         Some(found) if found != expected.leaves_sha256 => Some(Tampering::LeavesAltered),
         Some(_) => None,
     };
-    if log.log_sha256 != expected.log_sha256 || log.export_sha256 != expected.export_sha256 {
+    if !is_as_sealed(expected, log) {
         if leaves.is_none() {
             let sealed = read_leaves(connection, expected.session_id).await?;
             found.extend(compare(&sealed, &log.leaves).into_iter().map(Tampering::Events));

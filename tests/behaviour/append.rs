@@ -138,7 +138,7 @@ impl Nodes {
             user_id: Uuid::new_v4(),
             producer: plan.is_produced.then_some(producer),
         };
-        let session_id = self.store.create_session(&new).await.unwrap();
+        let (session_id, _) = self.store.create_session(&new).await.unwrap();
         let running = Arc::new(Running {
             pool: self.pool.clone(),
             appenders,

@@ -369,11 +369,12 @@ async fn one_process_prunes_at_a_time() {
     let session = api.generate("Rust ownership").await;
     api.wait_for_end(&session).await;
     let mut connection = database.connect().await;
-    connection.execute("select pg_advisory_lock(hashtext('coursestream.prune'))").await.unwrap();
+    connection.execute("begin").await.unwrap();
+    connection.execute("select from coursestream.turns where what = 'prune' for update").await.unwrap();
     assert_eq!(prune(&database, &["--session-ttl", "0s"]).await, "another process is pruning; nothing was done");
     let (_, summary) = api.get(&format!("/api/v1/sessions/{session}")).await;
     assert_eq!(summary["status"], "completed");
-    connection.execute("select pg_advisory_unlock(hashtext('coursestream.prune'))").await.unwrap();
+    connection.execute("rollback").await.unwrap();
     let said = prune(&database, &["--session-ttl", "0s"]).await;
     assert!(said.starts_with("sessions expired: 1, "), "{said}");
     assert_eq!(api.get(&format!("/api/v1/sessions/{session}")).await.1["status"], "expired");

@@ -3,6 +3,7 @@
 mod chain;
 mod cost;
 mod keeping;
+mod projections;
 mod recipe;
 mod sealing;
 mod tampering;

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use reqwest::Method;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row, postgres::PgConnectOptions};
 
 use super::model::{FROM_MS, HOUR_MS, History, ask};
 use crate::support::{
-    api::Api,
+    api::{Answer, Api},
     database::Database,
     outside::Outside,
     scripted::{Scripted, json as answer},
@@ -286,4 +287,48 @@ async fn the_indexes_that_questions_need_cost_appends_nothing() {
     let (updated, hot) = tokio::time::timeout(service::PATIENCE, waited).await.expect("the statistics come");
     // All but those that found no room on their page.
     assert!(hot * 10 >= updated * 9, "an append changes no index of the sessions: {hot} of {updated} updates are HOT");
+}
+
+/// What producers give for usage is one thing to the run's row, which a node writes, and to the steps, which SQL reads.
+#[tokio::test]
+async fn a_run_and_its_steps_count_the_same_tokens() {
+    let database = Database::create().await;
+    let service = Service::start(&database).await;
+    let api = Api::of(&service);
+    for (usage, counted) in [
+        (r#"{"promptTokens":7,"completionTokens":11}"#, [7, 11]),
+        (r#"{"promptTokens":7}"#, [7, 0]),
+        (r#"{"completionTokens":999999999,"cached":[]}"#, [0, 999_999_999]),
+        ("{}", [0, 0]),
+        ("[7,11]", [0, 0]),
+        (r#"[{"promptTokens":7}]"#, [0, 0]),
+        ("7", [0, 0]),
+        ("null", [0, 0]),
+        (r#""promptTokens""#, [0, 0]),
+        (r#"{"promptTokens":1000000000,"completionTokens":11}"#, [0, 0]),
+        (r#"{"promptTokens":"7","completionTokens":11}"#, [0, 0]),
+        (r#"{"promptTokens":7.0,"completionTokens":11}"#, [0, 0]),
+        (r#"{"promptTokens":7e0}"#, [0, 0]),
+        (r#"{"promptTokens":-7,"completionTokens":11}"#, [0, 0]),
+        (r#"{"promptTokens":null,"completionTokens":11}"#, [0, 0]),
+        (r#"{"promptTokens":[7],"completionTokens":11}"#, [0, 0]),
+        (r#"{"promptTokens":7,"promptTokens":8}"#, [8, 0]),
+        (r#"{"promptTokens":7,"promptTokens":"8"}"#, [0, 0]),
+        (r#"{"promptTokens":7},"usage":{"completionTokens":11}"#, [0, 11]),
+        (r#"{"promptTokens":7},"usage":[]"#, [0, 0]),
+    ] {
+        let producer = Outside::create(&api).await;
+        let path = format!("/api/v1/sessions/{}/messages", producer.session);
+        let body = format!(r#"[{{"type":"success","message":"","data":{{"step":"mine","usage":{usage}}}}}]"#);
+        let request = api.request(Method::POST, &path).header("content-type", "application/json").body(body);
+        let answer = Answer::to(request).await;
+        assert_eq!(answer.status, 200, "{usage}: {}", answer.text);
+        let sql = format!(
+            "select r.prompt_tokens, r.completion_tokens, coalesce(s.prompt_tokens, 0), coalesce(s.completion_tokens, 0)
+            from analytics.runs r join analytics.steps s using (session_id) where session_id = '{}'",
+            producer.session
+        );
+        let wanted = [counted, counted].concat().iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(ask(&analyst(&database), &sql).await, [wanted], "{usage}");
+    }
 }

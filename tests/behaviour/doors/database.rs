@@ -187,3 +187,40 @@ async fn a_node_with_a_private_cluster_is_not_its_superuser() {
     assert!(!admin.fetch_one(power).await.unwrap().get::<bool, _>(0));
     admin.close().await.unwrap();
 }
+
+#[tokio::test]
+async fn no_login_of_an_analyst_keeps_nodes_waiting() {
+    let database = Database::create().await;
+    let restricted = as_service(&database).await;
+    let mut analyst = database.options().username("coursestream_analyst").connect().await.unwrap();
+    analyst.execute("set default_transaction_read_only = off").await.unwrap();
+    for statement in [
+        "select from coursestream.turns for update",
+        "select from coursestream.turns for key share",
+        "do $$ begin lock table coursestream.turns; end $$",
+        "update coursestream.turns set what = what",
+    ] {
+        let error = analyst.execute(statement).await.unwrap_err();
+        assert_eq!(error.as_database_error().unwrap().code().unwrap(), "42501", "{statement}: {error}");
+    }
+    // Every key that nodes might take turns by.
+    let keys = "select pg_advisory_lock(hashtext('coursestream.' || what)) from unnest(array['seals', 'prune', 'queue',
+        'partitions', 'provide_service', 'roles']) as what";
+    analyst.execute(keys).await.unwrap();
+    as_service(&database).await;
+    let narrow = ["--offline-pace", "0ms", "--seal-every", "0s", "--partition-width", "1s", "--prune-every", "1h"];
+    let service = Service::start_with(&restricted, &narrow).await;
+    let api = Api::of(&service);
+    for topic in ["Rust ownership", "Rust borrowing"] {
+        let session = api.generate(topic).await;
+        api.wait_for_end(&session).await;
+        // An hour later, as it were: in a partition that has to be made.
+        tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    }
+    let said = service::run(&["prune", "--database-url", &restricted.url, "--session-ttl", "0s"]).await;
+    assert!(said.starts_with("sessions expired: 2, "), "{said}");
+    let mut owner = database.connect().await;
+    let unsealed = "select count(*) from coursestream.sessions where sealed_at is null";
+    assert_eq!(owner.fetch_one(unsealed).await.unwrap().get::<i64, _>(0), 0);
+    assert!(!service.stderr().contains("ERROR"), "{}", service.stderr());
+}

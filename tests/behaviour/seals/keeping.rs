@@ -123,7 +123,7 @@ async fn nothing_is_archived_before_it_is_sealed() {
     api.wait_for_end(&session).await;
     let mut holder = database.connect().await;
     holder.execute("begin").await.unwrap();
-    holder.execute("select pg_advisory_xact_lock(hashtext('coursestream.seals'))").await.unwrap();
+    holder.execute("select from coursestream.turns where what = 'seals' for update").await.unwrap();
     let over = format!(
         "select count(*) from coursestream.partitions where lower_bound <= '{session}' and '{session}' < upper_bound
             and upper_bound < coursestream.uuid_floor((extract(epoch from clock_timestamp()) * 1000)::bigint - 10500)"

@@ -389,7 +389,8 @@ export interface paths {
         };
         /**
          * Whether a session is as it was sealed
-         * @description Recomputes the hashes of its log and of its seal, and names what was altered, moved, removed or inserted.
+         * @description Recomputes the hashes of its log and of its seal, and names what was altered, moved, removed or inserted. A log that is as it
+         *     was sealed is then what the session's row and its courses are held against.
          */
         get: operations["verifySession"];
         put?: never;
@@ -409,8 +410,8 @@ export interface paths {
         };
         /**
          * Whether the history is as it was sealed
-         * @description Checks the chain of seals and the logs that they seal, a page at a time: a page ends after `limit` seals, or sooner where it
-         *     has read many events. Follow `nextAfter` to the end: what is missing there shows on the last page.
+         * @description Checks the chain of seals, the logs that they seal, and what sessions and courses tell against the logs, a page at a time: a
+         *     page ends after `limit` seals, or sooner where it has read many events. Follow `nextAfter` to the end: what is missing there shows on the last page.
          */
         get: operations["verifyHistory"];
         put?: never;
@@ -1175,6 +1176,13 @@ export interface components {
          *     }
          */
         Finding: {
+            /** @description Of a session's row: the columns that are not what its log says. */
+            columns?: string[];
+            /**
+             * Format: uuid
+             * @description Of a course: which.
+             */
+            courseId?: string;
             /** @description The same in words. */
             detail: string;
             /**
@@ -1865,11 +1873,12 @@ export interface components {
             ticket: string;
         };
         /**
-         * @description What was done to something that was sealed. `log_altered`: where is not known. `head_unknown`: the chain does not have the
-         *     head that was asked for.
+         * @description What was done to something that was sealed. `log_altered`: where is not known. `session_altered` and those of courses: the log is
+         *     as it was sealed, and what is kept beside it is not what it says. `head_unknown`: the chain does not have the head that was
+         *     asked for.
          * @enum {string}
          */
-        Tampering: "events_altered" | "events_removed" | "events_inserted" | "events_moved" | "log_altered" | "log_removed" | "log_unreadable" | "session_removed" | "partition_removed" | "leaves_altered" | "leaves_removed" | "seal_altered" | "chain_broken" | "seals_removed" | "seal_removed" | "head_unknown";
+        Tampering: "events_altered" | "events_removed" | "events_inserted" | "events_moved" | "log_altered" | "log_removed" | "log_unreadable" | "session_removed" | "session_altered" | "course_altered" | "course_removed" | "course_inserted" | "partition_removed" | "leaves_altered" | "leaves_removed" | "seal_altered" | "chain_broken" | "seals_removed" | "seal_removed" | "head_unknown";
         /**
          * @example {
          *       "code": "too_many_requests",

@@ -1,8 +1,8 @@
 /** What the server offers beyond what every one does, by its own OpenAPI document. */
 import { useEffect, useState } from 'react'
+import { persistently } from '../client/persistently.ts'
 import { asFields } from '../course/course.ts'
 import { authorizedFetch } from './identity.ts'
-import { persistently } from './persistently.ts'
 
 type Paths = ReadonlySet<string>
 

@@ -2,7 +2,6 @@
  * One generation at a time, as a store that a page can subscribe to. The hook is a thin layer over it; it works without
  * React as well.
  */
-import { pause, systemClock } from '../client/clock.ts'
 import {
   type CourseStreamClient,
   CourseStreamError,
@@ -16,6 +15,7 @@ import {
   isEnded,
   randomId,
 } from '../client/index.ts'
+import { persistently } from '../client/persistently.ts'
 import { isOffline } from '../client/wake.ts'
 import type { Course } from '../course/course.ts'
 import { type Progress, type Run, applyAll, emptyRun } from '../course/run.ts'
@@ -24,10 +24,6 @@ import { type Progress, type Run, applyAll, emptyRun } from '../course/run.ts'
 const TELL_EVERY_MS = 50
 /** Sessions that one has left and may come back to, perhaps while there is no network. */
 const KEPT_MAX = 4
-
-/** Between two tries of what is wanted however long the server is away. */
-const AGAIN_MIN_MS = 500
-const AGAIN_MAX_MS = 10_000
 
 export interface Connection {
   /** `idle`: nothing is followed. `archive`: the log came from the history. */
@@ -115,7 +111,7 @@ export class GenerationStore {
     try {
       const sessionId = await persistently(() => this.#client.start(request, starting.controller.signal), starting.controller.signal, (error) => {
         if (starting.isGivenUp || signal.aborted) throw error
-        this.#set({ error })
+        this.#set({ error: passing(error) })
       })
       if (starting.isGivenUp) await this.#client.cancel(sessionId).catch(() => undefined)
       // Another session is shown by now.
@@ -158,7 +154,7 @@ export class GenerationStore {
     }
     tell({ isStopping: true, error: undefined })
     try {
-      await persistently(() => this.#client.cancel(sessionId), undefined, (error) => { tell({ error }) })
+      await persistently(() => this.#client.cancel(sessionId), undefined, (error) => { tell({ error: passing(error) }) })
       tell({ isStopping: false, error: undefined })
     } catch (error) {
       tell({ isStopping: false, error: asError(error) })
@@ -210,7 +206,7 @@ export class GenerationStore {
   async #follow(sessionId: string, signal: AbortSignal): Promise<void> {
     try {
       const lastSeen = this.#client.lastSeenOffset(sessionId)
-      if (lastSeen > 0) await this.#readLog(sessionId, lastSeen, signal).catch(unlessItPasses)
+      if (lastSeen > 0) await this.#readLog(sessionId, lastSeen, signal).catch(passing)
       if (signal.aborted) return
       this.#flush()
       const after = this.#snapshot.run.lastOffset
@@ -294,7 +290,7 @@ export class GenerationStore {
 
   /** The same up to the end of an ended session's log, however long the server or the network is away. */
   async #readToTheEnd(sessionId: string, signal: AbortSignal): Promise<void> {
-    await persistently(() => this.#readLog(sessionId, Number.POSITIVE_INFINITY, signal), signal)
+    await persistently(() => this.#readLog(sessionId, Number.POSITIVE_INFINITY, signal), signal, passing)
   }
 
   async #readSummary(sessionId: string, signal: AbortSignal): Promise<void> {
@@ -339,26 +335,10 @@ interface Starting {
   readonly controller: AbortController
 }
 
-/** Repeats what fails for reasons that pass, until it succeeds; each of them is told. */
-async function persistently<T>(attempt: () => Promise<T>, signal?: AbortSignal, tell?: (error: CourseStreamError) => void): Promise<T> {
-  for (let waitMs = AGAIN_MIN_MS; ; waitMs = Math.min(waitMs * 2, AGAIN_MAX_MS)) {
-    try {
-      return await attempt()
-    } catch (error) {
-      if (signal?.aborted || !passes(error)) throw error
-      tell?.(error)
-    }
-    await pause(systemClock, waitMs, signal)
-  }
-}
-
-function passes(error: unknown): error is CourseStreamError {
-  return error instanceof CourseStreamError && error.isTransient
-}
-
-/** What the history could not give now comes later. */
-function unlessItPasses(error: unknown): void {
-  if (!passes(error)) throw error
+/** Trouble that passes is no trouble: what cannot be had now comes later. */
+function passing(error: unknown): CourseStreamError {
+  if (error instanceof CourseStreamError && error.isTransient) return error
+  throw error
 }
 
 function asError(error: unknown): CourseStreamError {

@@ -1,9 +1,9 @@
 import { useEffect, useState } from 'react'
 import type { CourseStreamClient } from '../../client/index.ts'
+import { persistently } from '../../client/persistently.ts'
 import { ACTIVITY_PATH, type Activity, type Bucket, type Figures, fetchActivity } from '../activity.ts'
 import { count, duration, momentOf } from '../format.ts'
 import { useOffer } from '../offers.ts'
-import { persistently } from '../persistently.ts'
 
 const HOUR_MS = 3_600_000
 
@@ -35,7 +35,7 @@ export function ActivityPanel({ client, news }: { client: CourseStreamClient; ne
   useEffect(() => {
     if (!isOffered || news === undefined) return
     const controller = new AbortController()
-    persistently((signal) => fetchActivity(span.ms, span.bucket, signal), controller.signal).then(
+    persistently(() => fetchActivity(span.ms, span.bucket, controller.signal), controller.signal).then(
       (activity) => {
         kept.set(client, { span, activity })
         setActivity(activity)
