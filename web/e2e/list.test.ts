@@ -270,7 +270,7 @@ test('offline, what was read before is shown, and the rest comes with the networ
   await page.getByRole('heading', { level: 1 }).waitFor()
   await context.setOffline(true)
   await page.goBack()
-  await page.getByRole('status').getByText(/You are offline\. This is as it was at/).waitFor()
+  await page.getByRole('status').getByText(/You are offline\. Last read at/).waitFor()
   expect(await rows(page)).toBe(3)
   await button(page, 'Failed').click()
   await page.getByText('The history is read as soon as the network is back').waitFor()
@@ -317,9 +317,12 @@ test('a server that goes and comes back while one looks', async () => {
     await button(page, 'Completed').click()
     await page.getByRole('alert').getByText('The history cannot be read').waitFor()
     expect(await rows(page)).toBe(0)
+    await page.getByRole('button', { name: 'Try again' }).focus()
     await own.run()
     await own.endSession(session)
     await page.locator('.session-row').getByText('Completed').waitFor()
+    // The button is gone; the focus is where its purpose is fulfilled.
+    expect(await page.evaluate(() => document.activeElement?.textContent)).toContain('Outlasts')
     expect(await page.getByRole('alert').count()).toBe(0)
   } finally {
     await own.close()

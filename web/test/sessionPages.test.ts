@@ -131,6 +131,7 @@ function world() {
   const asked: Asked[] = []
   const clock = new FakeClock()
   let wake: () => void = () => undefined
+  let isHidden = false
   const lists = new SessionLists(
     (query, signal) =>
       new Promise((resolve, reject) => {
@@ -140,8 +141,8 @@ function world() {
       }),
     {
       clock,
-      isHidden: () => false,
       signals: {
+        isHidden: () => isHidden,
         listen: (report) => {
           wake = () => { report('wake') }
           return () => undefined
@@ -149,7 +150,12 @@ function world() {
       },
     },
   )
-  return { asked, clock, lists, wake: () => { wake() } }
+  const hide = () => { isHidden = true }
+  const show = () => {
+    isHidden = false
+    wake()
+  }
+  return { asked, clock, lists, hide, show }
 }
 
 const FILTERS: readonly SessionsQuery[] = [{}, { status: ['queued', 'running'] }, { status: ['failed'] }]
@@ -163,7 +169,7 @@ test('a list that changes while it is read has no row twice, none out of order, 
     fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
       const server = new Server()
       server.create(20)
-      const { asked, clock, lists, wake } = world()
+      const { asked, clock, lists, show } = world()
       let query = FILTERS[0] as SessionsQuery
       let list = lists.of(query, PAGE)
       let letGo = list.subscribe(() => undefined)
@@ -185,7 +191,7 @@ test('a list that changes while it is read has no row twice, none out of order, 
         if (kind === 'fail') asked.at(-1)?.fail(new UnreachableError('away'))
         if (kind === 'more') list.more()
         if (kind === 'refresh') list.again()
-        if (kind === 'wake') wake()
+        if (kind === 'wake') show()
         if (kind === 'tick') clock.advance(20_000)
         if (kind === 'filter') {
           letGo()
@@ -216,7 +222,7 @@ test('a list that changes while it is read has no row twice, none out of order, 
 })
 
 test('a list asks again while somebody looks: soon where a run goes on, later where none does, at once when the network is back', async () => {
-  const { asked, clock, lists, wake } = world()
+  const { asked, clock, lists, hide, show } = world()
   const server = new Server()
   server.create(3)
   const list = lists.of({}, PAGE)
@@ -235,7 +241,11 @@ test('a list asks again while somebody looks: soon where a run goes on, later wh
   expect(list.snapshot().shown?.items.every(({ status }) => isEnded(status))).toBe(true)
   clock.advance(19_000)
   expect(asked).toHaveLength(2)
-  wake()
+  // Nobody asks for a page that nobody looks at, and at once for one that is looked at again.
+  hide()
+  clock.advance(100_000)
+  expect(asked).toHaveLength(2)
+  show()
   expect(asked).toHaveLength(3)
   // One that hangs is given up, and tried again.
   clock.advance(20_000)

@@ -18,7 +18,6 @@ export interface World {
   readonly read: Read
   readonly clock: Clock
   readonly signals: WakeSignals
-  readonly isHidden: () => boolean
 }
 
 /** One list: it asks for what its state says, as long as it has a listener. */
@@ -105,14 +104,14 @@ export class SessionList {
 
   #planNext({ shown, failure }: SessionPages): void {
     if (failure && !failure.isTransient) return
-    const { clock, isHidden } = this.#world
+    const { clock, signals } = this.#world
     const sessions = shown?.items ?? []
     const pauseMs = sessions.some(({ status }) => !isEnded(status)) ? REFRESH_MS : REFRESH_QUIET_MS
     // A list that takes several requests is read the less often.
     const delayMs = failure ? retryAfterMs(failure.count + 2, clock.random()) : pauseMs * Math.max(1, Math.ceil(sessions.length / LIMIT_MAX))
     this.#preventNext = clock.after(delayMs, () => {
       // Who looks again is heard of.
-      if (!isHidden()) this.#move(refresh(this.#state))
+      if (!signals.isHidden?.()) this.#move(refresh(this.#state))
     })
   }
 }
@@ -123,13 +122,7 @@ export class SessionLists {
   readonly #kept = new Map<string, SessionList>()
 
   constructor(read: Read, world: Partial<World> = {}) {
-    this.#world = {
-      read,
-      clock: systemClock,
-      signals: browserSignals,
-      isHidden: () => document.visibilityState === 'hidden',
-      ...world,
-    }
+    this.#world = { read, clock: systemClock, signals: browserSignals, ...world }
   }
 
   /** The list whose pages are so long; `wanted` sessions at once where it is not kept yet. */

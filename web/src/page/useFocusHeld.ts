@@ -17,7 +17,7 @@ export function useFocusHeld<T extends HTMLElement>(): RefObject<T | null> {
   useLayoutEffect(() => {
     if (held.current === null || held.current.isConnected || document.activeElement !== document.body) return
     held.current = null
-    element.current?.querySelector<HTMLElement>('a[href], button')?.focus({ preventScroll: true })
+    element.current?.querySelector<HTMLElement>('a[href], button, [tabindex]')?.focus({ preventScroll: true })
   })
   return element
 }
