@@ -94,7 +94,12 @@ export async function readLog(page: Page): Promise<number[]> {
     if (!(list instanceof HTMLElement)) return []
     const seen: number[] = []
     const frame = () => new Promise((resolve) => { requestAnimationFrame(() => { requestAnimationFrame(resolve) }) })
-    for (list.scrollTop = 0; ; list.scrollTop += list.clientHeight) {
+    // A list that is still on its way to its end takes the first time for nothing.
+    do {
+      list.scrollTop = 0
+      await frame()
+    } while (list.scrollTop > 0)
+    for (; ; list.scrollTop += list.clientHeight) {
       await frame()
       for (const row of list.querySelectorAll<HTMLElement>('.log-row')) {
         const offset = Number(row.dataset['offset'])
