@@ -160,7 +160,10 @@ test('stop before the server has answered cancels what it has started, and start
     await route.fulfill({ response })
   })
   await page.getByRole('textbox').fill('Second thoughts')
-  await page.getByRole('button', { name: 'Generate' }).click()
+  await page.getByRole('button', { name: 'Generate' }).dblclick()
+  // The other half of a double click stops nothing.
+  await page.getByRole('button', { name: 'Stop' }).waitFor()
+  await page.waitForTimeout(600)
   await page.getByRole('button', { name: 'Stop' }).click()
   await page.getByRole('button', { name: 'Generate' }).waitFor()
   await expect.poll(() => started.length).toBe(1)
@@ -190,6 +193,34 @@ test('while the server is away, starting and stopping say so, go on trying, and 
   isAway = false
   await page.getByText('Cancelled', { exact: true }).waitFor()
   expect(await page.getByRole('alert').count()).toBe(0)
+})
+
+test('who leaves while a course is being started is not called back, and may start another', async () => {
+  const { page } = await open()
+  await page.goto(server.current.url)
+  let answered = () => undefined as void
+  const held = new Promise<void>((resolve) => { answered = resolve })
+  const started: string[] = []
+  await page.route('**/course-generation/generate', async (route) => {
+    const response = await route.fetch()
+    started.push(((await response.json()) as { sessionId: string }).sessionId)
+    await held
+    await route.fulfill({ response })
+  })
+  await page.getByRole('textbox').fill('Left behind')
+  await page.getByRole('button', { name: 'Generate' }).click()
+  await page.getByRole('link', { name: 'History' }).click()
+  await page.getByRole('heading', { name: 'History' }).waitFor()
+  await expect.poll(() => started.length).toBe(1)
+  const answer = page.waitForResponse('**/course-generation/generate')
+  answered()
+  await answer
+  await page.getByRole('link', { name: 'Create' }).click()
+  await page.getByRole('textbox').fill('Another')
+  await page.getByRole('button', { name: 'Generate' }).click()
+  await page.waitForURL('**/sessions/*')
+  expect(page.url()).toContain(started[1])
+  expect((await server.current.get(`/api/v1/sessions/${started[0]}`)).status).not.toBe('cancelled')
 })
 
 test('a topic that is too long says by how much, and is not cut', async () => {
@@ -227,6 +258,7 @@ test('a start that was taken back without a network is not made up for', async (
   await page.getByText('What you start now waits for the network').waitFor()
   await page.getByRole('button', { name: 'Generate' }).click()
   await page.getByText('The course is started as soon as the network is back').waitFor()
+  await page.waitForTimeout(600)
   await page.getByRole('button', { name: 'Stop' }).click()
   await page.getByText('What you start now waits for the network').waitFor()
   const asked: string[] = []

@@ -92,6 +92,34 @@ test('a hostile lesson does nothing', async () => {
   expect(await page.evaluate(() => (globalThis as { harmed?: unknown }).harmed)).toBeUndefined()
 })
 
+test('a log that is about no course is shown as what it is, and a course without its last event as a course', async () => {
+  const { page } = await open({ viewport: { width: 1280, height: 800 } })
+  const log = await server.current.createSession('Weather')
+  await server.current.append(log, [{ type: 'progress', message: 'far too much', data: { percent: 250 } }])
+  await page.goto(`${server.current.url}/sessions/${log}`)
+  await page.locator('.log-row', { hasText: 'far too much' }).waitFor()
+  expect(await page.getByText(/outline|Structure|100%/).count()).toBe(0)
+  await server.current.endSession(log, { status: 'failed', error: 'x'.repeat(3_000) })
+  await page.getByText('(all of it is in the log)').waitFor()
+  expect((await page.getByRole('alert').boundingBox())?.height).toBeLessThan(250)
+
+  const course = await server.current.createSession('No last event')
+  const outline = { title: 'Whole', description: '', target_audience: '**Bold** readers', parts: [{ part_number: 1, title: 'One', description: '', learning_goals: [] }] }
+  await server.current.append(course, [
+    { type: 'success', message: 'The outline', data: { step: 'structure', result: outline } },
+    { type: 'success', message: 'The lessons', data: { step: 'lessons', part: 1, result: { lessons: [{ lesson_number: 1, title: 'First', description: '' }] } } },
+    { type: 'success', message: 'The lesson', data: { step: 'content', part: 1, lesson: 1, result: { title: 'First', content: 'Text', quiz: { questions: [{ question: 'No options', options: [] }] } } } },
+  ])
+  await server.current.endSession(course)
+  await page.goto(`${server.current.url}/sessions/${course}#lesson-1.1`)
+  await page.getByText('The course is ready').waitFor()
+  expect(await page.title()).toBe('First · No last event · Coursestream')
+  expect(await page.locator('.quiz').count()).toBe(0)
+  await page.getByRole('link', { name: 'Overview' }).first().click()
+  await page.locator('dd strong', { hasText: 'Bold' }).waitFor()
+  expect(await page.getByText('Unfinished').count()).toBe(0)
+})
+
 test('data of any shape breaks nothing', async () => {
   const { page } = await open()
   const session = await server.current.createSession('Odd shapes')

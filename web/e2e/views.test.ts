@@ -183,7 +183,6 @@ test('on a phone, a line that is cut short opens in sight, and whole', async () 
   const message = `${'a long message '.repeat(20)}to its end`
   await server.current.append(session, [{ type: 'log', message }])
   await page.goto(`${server.current.url}/sessions/${session}`)
-  await page.getByRole('tab', { name: /^Log/ }).click()
   await page.locator('.log-row').last().click()
   expect(await page.locator('.log-whole').innerText()).toBe(message)
   const bottom = () => page.locator('.log-detail').evaluate((detail) => detail.getBoundingClientRect().bottom)

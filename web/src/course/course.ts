@@ -140,6 +140,8 @@ function readQuestion(value: unknown): Question | undefined {
   const fields = asFields(value)
   if (!fields) return undefined
   const question = { question: text(fields['question']), options: list(fields['options'], readOption) }
+  // Nobody could answer it.
+  if (question.options.length === 0) return undefined
   return typeof fields['explanation'] === 'string' ? { ...question, explanation: fields['explanation'] } : question
 }
 

@@ -65,6 +65,11 @@ export function lessonKey(part: number, lesson: number): string {
   return `${part}.${lesson}`
 }
 
+/** Whether the log tells of anything but a course: that of an outside producer may. */
+export function isLogAlone(run: Run): boolean {
+  return run.startedAt !== undefined && run.model === '' && run.progress.step === '' && !run.outline && !run.course
+}
+
 export function applyAll(run: Run, events: readonly Envelope[]): Run {
   return events.reduce(apply, run)
 }
@@ -137,10 +142,11 @@ function keyOf(data: Readonly<Record<string, unknown>>): string {
 
 function withProgress(run: Run, event: Envelope, data: Readonly<Record<string, unknown>>): Run {
   const lists = [...run.lessons.values()]
+  const told = number(data['percent'], 0)
   const progress: Progress = {
     label: event.message,
     step: typeof data['step'] === 'string' ? data['step'] : run.progress.step,
-    percent: Math.min(100, Math.max(run.progress.percent, number(data['percent'], 0))),
+    percent: told >= 0 && told <= 100 ? Math.max(run.progress.percent, told) : run.progress.percent,
     lessonsDone: run.contents.size,
     // Only once every part has its list is the number known.
     lessonsTotal: run.outline && lists.length === run.outline.parts.length ? lists.flat().length : 0,

@@ -49,7 +49,9 @@ export function syllabusOf(run: Run): Syllabus | undefined {
     goals: part.learningGoals,
     lessons: (run.lessons.get(part.partNumber) ?? []).map((lesson) => lessonOf(run, part.partNumber, lesson)),
   }))
-  return { ...outline, state: run.endedAt === undefined ? 'growing' : 'unfinished', parts }
+  const lessons = parts.flatMap((part) => part.lessons)
+  const isWhole = run.status === 'completed' && lessons.length > 0 && lessons.every((lesson) => lesson.state === 'done')
+  return { ...outline, state: run.endedAt === undefined ? 'growing' : isWhole ? 'finished' : 'unfinished', parts }
 }
 
 function lessonOf(run: Run, part: number, lesson: { lessonNumber: number; title: string; description: string }): SyllabusLesson {

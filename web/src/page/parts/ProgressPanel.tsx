@@ -1,4 +1,4 @@
-import type { Run } from '../../course/run.ts'
+import { type Run, isLogAlone } from '../../course/run.ts'
 import { type Syllabus, lessonsOf } from '../syllabus.ts'
 
 const STAGES = [
@@ -12,22 +12,24 @@ type Stage = (typeof STAGES)[number]['name']
 /** Where the run is: its stages, and every lesson as a piece of the bar. */
 export function ProgressPanel({ run, syllabus, isGenerating }: { run: Run; syllabus: Syllabus | undefined; isGenerating: boolean }) {
   const { percent, label, lessonsDone, lessonsTotal } = run.progress
-  // An outside producer's log need not be about a course at all.
-  if (!isGenerating && !syllabus && run.progress.step === '') return null
+  if (isLogAlone(run) || (!isGenerating && !syllabus && run.progress.step === '')) return null
+  const isFinished = syllabus?.state === 'finished'
   const stage = stageOf(run, syllabus)
   const lessons = syllabus ? lessonsOf(syllabus) : []
-  const total = lessonsTotal || (run.course ? lessons.length : 0)
-  const done = run.course ? lessons.length : lessonsDone
-  const words = wordsFor(run, isGenerating, label)
+  const total = lessonsTotal || (isFinished ? lessons.length : 0)
+  const done = isFinished ? lessons.length : lessonsDone
+  const words = isFinished ? 'The course is ready' : wordsFor(run, isGenerating, label)
   return (
     <div className="progress" data-over={run.endedAt !== undefined}>
-      <ol className="stages">
-        {STAGES.map(({ name, label }, index) => (
-          <li key={name} className={index < STAGES.findIndex((one) => one.name === stage) || run.course ? 'done' : name === stage ? 'now' : ''} aria-current={name === stage ? 'step' : undefined}>
-            {label}
-          </li>
-        ))}
-      </ol>
+      {!isFinished && (
+        <ol className="stages">
+          {STAGES.map(({ name, label }, index) => (
+            <li key={name} className={index < STAGES.findIndex((one) => one.name === stage) ? 'done' : name === stage ? 'now' : ''} aria-current={name === stage ? 'step' : undefined}>
+              {label}
+            </li>
+          ))}
+        </ol>
+      )}
       <div
         className="bar"
         role="progressbar"
@@ -69,7 +71,7 @@ export function ProgressPanel({ run, syllabus, isGenerating }: { run: Run; sylla
 function wordsFor(run: Run, isGenerating: boolean, label: string): string {
   switch (run.status) {
     case 'completed':
-      return 'The course is ready'
+      return 'The run is complete'
     case 'failed':
       return 'The run failed'
     case 'cancelled':
@@ -80,7 +82,6 @@ function wordsFor(run: Run, isGenerating: boolean, label: string): string {
 }
 
 function stageOf(run: Run, syllabus: Syllabus | undefined): Stage {
-  if (run.course) return 'done'
   if (!syllabus) return 'structure'
   return run.progress.lessonsTotal > 0 ? 'content' : 'lessons'
 }

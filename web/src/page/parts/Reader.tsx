@@ -57,7 +57,9 @@ function Overview({ syllabus }: { syllabus: Syllabus }) {
         {syllabus.targetAudience !== '' && (
           <div>
             <dt>For</dt>
-            <dd dir="auto">{syllabus.targetAudience}</dd>
+            <dd dir="auto">
+              <InlineMarkdown text={syllabus.targetAudience} />
+            </dd>
           </div>
         )}
         {syllabus.totalDuration !== '' && (
@@ -69,7 +71,9 @@ function Overview({ syllabus }: { syllabus: Syllabus }) {
         {syllabus.prerequisites.length > 0 && (
           <div>
             <dt>You should bring</dt>
-            <dd dir="auto">{syllabus.prerequisites.join(' · ')}</dd>
+            <dd dir="auto">
+              <InlineMarkdown text={syllabus.prerequisites.join(' · ')} />
+            </dd>
           </div>
         )}
       </dl>
@@ -97,7 +101,7 @@ function Overview({ syllabus }: { syllabus: Syllabus }) {
               <ul className="goals" aria-label={`Goals of part ${part.number}`}>
                 {part.goals.map((goal) => (
                   <li key={goal} dir="auto">
-                    {goal}
+                    <InlineMarkdown text={goal} />
                   </li>
                 ))}
               </ul>

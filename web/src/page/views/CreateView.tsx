@@ -1,4 +1,4 @@
-import { type SubmitEvent, useId, useMemo, useState } from 'react'
+import { type KeyboardEvent, type SubmitEvent, useId, useMemo, useRef, useState } from 'react'
 import type { CourseStreamClient, SessionSummary } from '../../client/index.ts'
 import type { UseCourseGeneration } from '../../react/useCourseGeneration.ts'
 import { Icon } from '../parts/Icon.tsx'
@@ -11,6 +11,8 @@ import { useSessionPages } from '../useSessionPages.ts'
 import { useTitle } from '../useTitle.ts'
 
 const RECENT = 4
+/** What comes sooner on the button that has taken the place of another is the other half of a double click. */
+const DOUBLE_CLICK_MS = 500
 const PROMISES = [
   { icon: 'book', title: 'Read while it is written', text: 'Lessons open one by one as they are finished; quizzes tell you what stuck.' },
   { icon: 'resume', title: 'Picks up where it was', text: 'A lost network, a closed tab, a restarted server: it goes on at the very line.' },
@@ -20,20 +22,28 @@ const IDEAS = ['Rust ownership and borrowing', 'Reading financial statements', '
 
 export function CreateView({ client, user, generation }: { client: CourseStreamClient; user: string; generation: UseCourseGeneration }) {
   useTitle('Create a course')
-  const [topic, setTopic] = useState('')
+  // Whoever comes back while a course is being started sees which.
+  const [topic, setTopic] = useState(generation.isGenerating ? generation.run.topic : '')
   const [searchWeb, setSearchWeb] = useState(false)
   const recent = useRecent(client, user)
   const ids = useId()
   const { text, isBlank, isTooLong, hint } = topicOf(topic)
   const isOffline = useIsOffline()
+  const begun = useRef(Number.NEGATIVE_INFINITY)
+  const stop = () => {
+    if (performance.now() - begun.current > DOUBLE_CLICK_MS) void generation.stopGeneration()
+  }
 
   const submit = async (event: SubmitEvent<HTMLFormElement>) => {
     event.preventDefault()
     if (isBlank || isTooLong || generation.isGenerating) return
     const from = window.location.href
+    begun.current = performance.now()
     const sessionId = await generation.startGeneration(text, { searchWeb })
+    if (sessionId === undefined) return
+    if (window.location.href === from) navigate(paths.session(sessionId))
     // Whoever went elsewhere meanwhile is not called away.
-    if (sessionId !== undefined && window.location.href === from) navigate(paths.session(sessionId))
+    else if (window.location.pathname !== paths.session(sessionId)) generation.closeSession()
   }
 
   return (
@@ -56,7 +66,7 @@ export function CreateView({ client, user, generation }: { client: CourseStreamC
             placeholder="For example: how rivers shape a landscape"
             onChange={(event) => { setTopic(event.target.value) }}
             onKeyDown={(event) => {
-              if (event.key === 'Enter' && !event.shiftKey && !event.nativeEvent.isComposing) {
+              if (event.key === 'Enter' && !event.shiftKey && !isComposing(event)) {
                 event.preventDefault()
                 event.currentTarget.form?.requestSubmit()
               }
@@ -74,7 +84,7 @@ export function CreateView({ client, user, generation }: { client: CourseStreamC
             </label>
             {generation.isGenerating ? (
               // Not the button that submits: a click turns one into the other before it takes effect.
-              <button key="stop" type="button" className="button danger" onClick={() => { void generation.stopGeneration() }}>
+              <button key="stop" type="button" className="button danger" onClick={stop}>
                 <Icon name="stop" />
                 Stop
               </button>
@@ -136,4 +146,9 @@ export function CreateView({ client, user, generation }: { client: CourseStreamC
 function useRecent(client: CourseStreamClient, user: string): readonly SessionSummary[] | undefined {
   const sessions = useSessionPages(client, { userId: user }, RECENT).shown?.items
   return useMemo(() => sessions?.slice(0, RECENT), [sessions])
+}
+
+/** Whether the key belongs to an input method. Safari ends the composition before it tells of the key, which has this code then. */
+function isComposing({ nativeEvent, keyCode }: KeyboardEvent): boolean {
+  return nativeEvent.isComposing || keyCode === 229
 }

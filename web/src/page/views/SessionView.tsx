@@ -1,6 +1,7 @@
 import { useMemo, useState } from 'react'
 import { SessionNotFoundError } from '../../client/index.ts'
 import { useAnswers } from '../answers.ts'
+import { isLogAlone } from '../../course/run.ts'
 import type { UseCourseGeneration } from '../../react/useCourseGeneration.ts'
 import { ConnectionBadge } from '../parts/ConnectionBadge.tsx'
 import { Elapsed } from '../parts/Elapsed.tsx'
@@ -14,7 +15,7 @@ import { Reader } from '../parts/Reader.tsx'
 import { StatusChip } from '../parts/StatusChip.tsx'
 import { count, duration, momentOf } from '../format.ts'
 import { paths } from '../route.ts'
-import { syllabusOf } from '../syllabus.ts'
+import { lessonsOf, syllabusOf } from '../syllabus.ts'
 import { useFocusHeld } from '../useFocusHeld.ts'
 import { useIsOffline } from '../useIsOffline.ts'
 import { useTitle } from '../useTitle.ts'
@@ -30,7 +31,10 @@ export function SessionView({ sessionId, generation, lesson }: { sessionId: stri
   const answers = useAnswers(sessionId)
   const isOffline = useIsOffline()
   const actions = useFocusHeld<HTMLDivElement>()
-  useTitle(topic === '' ? 'Session' : topic)
+  const opened = syllabus && lessonsOf(syllabus).find(({ key, content }) => key === lesson && content)
+  const name = topic === '' ? 'Session' : topic
+  useTitle(opened ? `${opened.title} · ${name}` : name)
+  const isLog = isLogAlone(run)
 
   if (error instanceof SessionNotFoundError) return <Missing what="session" />
 
@@ -51,7 +55,7 @@ export function SessionView({ sessionId, generation, lesson }: { sessionId: stri
   )
 
   return (
-    <div className="session" data-pane={pane} data-over={run.endedAt !== undefined}>
+    <div className="session" data-pane={isLog ? 'log' : pane} data-alone={isLog} data-over={run.endedAt !== undefined}>
       <section className="session-head" aria-label="Session">
         <div className="session-title">
           <div className="chips">
@@ -90,7 +94,7 @@ export function SessionView({ sessionId, generation, lesson }: { sessionId: stri
         <ProgressPanel run={run} syllabus={syllabus} isGenerating={generation.isGenerating} />
         {run.error !== undefined && run.status === 'failed' && (
           <p role="alert" className="notice bad">
-            The run failed: <bdi>{run.error}</bdi>
+            The run failed: <bdi>{shortened(run.error)}</bdi>
           </p>
         )}
         {isOffline && generation.isGenerating && (
@@ -112,28 +116,39 @@ export function SessionView({ sessionId, generation, lesson }: { sessionId: stri
         )}
       </section>
 
-      <div className="tabs" role="tablist" aria-label="What to show">
-        {tab('course', 'Course')}
-        {tab('log', `Log (${generation.logs.length.toLocaleString()})`)}
-      </div>
+      {!isLog && (
+        <div className="tabs" role="tablist" aria-label="What to show">
+          {tab('course', 'Course')}
+          {tab('log', `Log (${generation.logs.length.toLocaleString()})`)}
+        </div>
+      )}
 
       <div className="session-body">
-        <section className="pane-course" id="pane-course" aria-label="Course">
-          {syllabus ? (
-            <>
-              <OutlineNav syllabus={syllabus} selected={lesson} />
-              <Reader syllabus={syllabus} selected={lesson} answers={answers} />
-            </>
-          ) : (
-            <Waiting isOver={run.endedAt !== undefined} isGenerating={generation.isGenerating} />
-          )}
-        </section>
+        {!isLog && (
+          <section className="pane-course" id="pane-course" aria-label="Course">
+            {syllabus ? (
+              <>
+                <OutlineNav syllabus={syllabus} selected={lesson} />
+                <Reader syllabus={syllabus} selected={lesson} answers={answers} />
+              </>
+            ) : (
+              <Waiting isOver={run.endedAt !== undefined} isGenerating={generation.isGenerating} />
+            )}
+          </section>
+        )}
         <section className="pane-log" id="pane-log" aria-label="Log">
           <LogPanel logs={generation.logs} sessionId={sessionId} onClear={generation.clearLogs} />
         </section>
       </div>
     </div>
   )
+}
+
+/** Of a longer one the log has the whole. */
+const ERROR_CHARACTERS = 400
+
+function shortened(error: string): string {
+  return error.length > ERROR_CHARACTERS ? `${error.slice(0, ERROR_CHARACTERS).trimEnd()} … (all of it is in the log)` : error
 }
 
 /** Of a topic this long the first lines are shown. */
