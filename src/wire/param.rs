@@ -83,7 +83,8 @@ param_type!(
 param_type!(
     OffsetParam,
     "integer(offset)",
-    MetaSchema { minimum: Some(0.0), example: Some(json!(17)), ..MetaSchema::new_with_format("integer", "int64") }
+    // Without a format: any number of digits is one.
+    MetaSchema { minimum: Some(0.0), example: Some(json!(17)), ..MetaSchema::new("integer") }
 );
 
 param_type!(
