@@ -318,7 +318,7 @@ async fn recovery_keys(store: &Store) -> anyhow::Result<push::socketio::recovery
 /// The name of the channel over which all nodes wake each other. Secret: any login may listen to a channel that it can name.
 async fn wakeup_channel(store: &Store) -> anyhow::Result<String> {
     let secret = store.find_or_create_secret("wakeup_channel", &rand::random()).await?;
-    let name = &secret.expose_secret()[..16];
+    let name: Vec<u8> = secret.expose_secret().iter().copied().take(16).collect();
     Ok(format!("coursestream_{}", hex::encode(name)))
 }
 

@@ -147,11 +147,10 @@ test('the log is filtered, copied, downloaded and cleared', async () => {
   await page.getByTestId('log-count').getByText('0 lines').waitFor()
 })
 
-test('stop before the server has answered cancels what it has started, and starts nothing', async () => {
-  const { page } = await open()
-  await page.goto(server.current.url)
-  let answered = () => undefined as void
-  const held = new Promise<void>((resolve) => { answered = resolve })
+/** The server starts what it is asked for, and its answers are held until `answer`. */
+async function holdAnswers(page: Page) {
+  let answer = () => undefined as void
+  const held = new Promise<void>((resolve) => { answer = resolve })
   const started: string[] = []
   await page.route('**/course-generation/generate', async (route) => {
     const response = await route.fetch()
@@ -159,6 +158,13 @@ test('stop before the server has answered cancels what it has started, and start
     await held
     await route.fulfill({ response })
   })
+  return { started, answer }
+}
+
+test('stop before the server has answered cancels what it has started, and starts nothing', async () => {
+  const { page } = await open()
+  await page.goto(server.current.url)
+  const { started, answer } = await holdAnswers(page)
   await page.getByRole('textbox').fill('Second thoughts')
   await page.getByRole('button', { name: 'Generate' }).dblclick()
   // The other half of a double click stops nothing.
@@ -167,7 +173,7 @@ test('stop before the server has answered cancels what it has started, and start
   await page.getByRole('button', { name: 'Stop' }).click()
   await page.getByRole('button', { name: 'Generate' }).waitFor()
   await expect.poll(() => started.length).toBe(1)
-  answered()
+  answer()
   await server.current.waitFor(started[0] ?? '', (summary) => summary.status === 'cancelled')
   expect(started).toHaveLength(1)
   expect(new URL(page.url()).pathname).toBe('/')
@@ -198,23 +204,15 @@ test('while the server is away, starting and stopping say so, go on trying, and 
 test('who leaves while a course is being started is not called back, and may start another', async () => {
   const { page } = await open()
   await page.goto(server.current.url)
-  let answered = () => undefined as void
-  const held = new Promise<void>((resolve) => { answered = resolve })
-  const started: string[] = []
-  await page.route('**/course-generation/generate', async (route) => {
-    const response = await route.fetch()
-    started.push(((await response.json()) as { sessionId: string }).sessionId)
-    await held
-    await route.fulfill({ response })
-  })
+  const { started, answer } = await holdAnswers(page)
   await page.getByRole('textbox').fill('Left behind')
   await page.getByRole('button', { name: 'Generate' }).click()
   await page.getByRole('link', { name: 'History' }).click()
   await page.getByRole('heading', { name: 'History' }).waitFor()
   await expect.poll(() => started.length).toBe(1)
-  const answer = page.waitForResponse('**/course-generation/generate')
-  answered()
-  await answer
+  const answered = page.waitForResponse('**/course-generation/generate')
+  answer()
+  await answered
   await page.getByRole('link', { name: 'Create' }).click()
   await page.getByRole('textbox').fill('Another')
   await page.getByRole('button', { name: 'Generate' }).click()

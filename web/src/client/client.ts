@@ -8,7 +8,7 @@ import { type Refusal, type State, type TransportKind, isOver } from './machine.
 import { type Positions, storedPositions, tabStorage } from './positions.ts'
 import { openSse } from './sse.ts'
 import type { OpenTransport, TokenSource } from './transport.ts'
-import { type WakeSignals, browserSignals } from './wake.ts'
+import { type WakeSignals, browserSignals, onWake } from './wake.ts'
 import { openWebSocket } from './websocket.ts'
 import type { Envelope, Outcome, SessionStatus, SessionSummary } from './wire.ts'
 
@@ -224,11 +224,7 @@ export class CourseStreamClient {
         const isOffline = error instanceof UnreachableError && this.#signals.isOffline?.() === true
         tries = isOffline ? 0 : tries + 1
         if (tries >= TRIES_MAX) throw error
-        await pause(this.#clock, retryAfterMs(isOffline ? pauses : tries, this.#clock.random()), signal, (end) =>
-          this.#signals.listen((heard) => {
-            if (heard === 'wake') end()
-          }),
-        )
+        await pause(this.#clock, retryAfterMs(isOffline ? pauses : tries, this.#clock.random()), signal, (end) => onWake(this.#signals, end))
       }
     }
   }

@@ -1,6 +1,6 @@
 import { retryAfterMs } from './backoff.ts'
 import { pause, systemClock } from './clock.ts'
-import { browserSignals } from './wake.ts'
+import { browserSignals, onWake } from './wake.ts'
 
 /** The first pause is the third of `retryAfterMs`: what has failed here was tried more than once, or is not urgent. */
 const PAUSES_BEFORE = 2
@@ -17,10 +17,6 @@ export async function persistently<T>(task: () => Promise<T>, signal?: AbortSign
       if (signal?.aborted) throw error
       failed?.(error)
     }
-    await pause(systemClock, retryAfterMs(tries + PAUSES_BEFORE, Math.random()), signal, (end) =>
-      browserSignals.listen((heard) => {
-        if (heard === 'wake') end()
-      }),
-    )
+    await pause(systemClock, retryAfterMs(tries + PAUSES_BEFORE, systemClock.random()), signal, (end) => onWake(browserSignals, end))
   }
 }

@@ -8,6 +8,13 @@ export interface WakeSignals {
   isHidden?(): boolean
 }
 
+/** Calls back whenever the network or the page is back, until the returned function is called. */
+export function onWake(signals: WakeSignals, wake: () => void): () => void {
+  return signals.listen((heard) => {
+    if (heard === 'wake') wake()
+  })
+}
+
 /** Whether the browser says that there is no network. */
 export function isOffline(): boolean {
   return typeof navigator !== 'undefined' && navigator.onLine === false

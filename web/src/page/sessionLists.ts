@@ -2,7 +2,7 @@
 import { retryAfterMs } from '../client/backoff.ts'
 import { type Clock, systemClock } from '../client/clock.ts'
 import { CourseStreamError, type SessionsPage, type SessionsQuery, UnreachableError, isEnded } from '../client/index.ts'
-import { type WakeSignals, browserSignals } from '../client/wake.ts'
+import { type WakeSignals, browserSignals, onWake } from '../client/wake.ts'
 import { LIMIT_MAX, type Request, type SessionPages, answered, failed, idle, more, nothingRead, refresh } from './sessionPages.ts'
 
 /** While a session that is shown goes on, the list is read again so often; and otherwise, for those that others start. */
@@ -27,7 +27,7 @@ export class SessionList {
   readonly #listeners = new Set<() => void>()
   #state: SessionPages
   #sent: { readonly request: Request; readonly controller: AbortController } | undefined
-  #letGo: (() => void)[] = []
+  #letGo: (() => void) | undefined
   #preventNext: (() => void) | undefined
 
   constructor(world: World, query: SessionsQuery, wanted: number) {
@@ -61,16 +61,12 @@ export class SessionList {
   }
 
   #begin(): void {
-    this.#letGo = [
-      this.#world.signals.listen((signal) => {
-        if (signal === 'wake') this.again()
-      }),
-    ]
+    this.#letGo = onWake(this.#world.signals, this.again)
     this.#move(refresh(this.#state))
   }
 
   #rest(): void {
-    for (const letGo of this.#letGo.splice(0)) letGo()
+    this.#letGo?.()
     this.#state = idle(this.#state)
     this.#send(undefined)
     this.#preventNext?.()

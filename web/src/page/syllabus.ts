@@ -49,7 +49,7 @@ export function syllabusOf(run: Run): Syllabus | undefined {
     goals: part.learningGoals,
     lessons: (run.lessons.get(part.partNumber) ?? []).map((lesson) => lessonOf(run, part.partNumber, lesson)),
   }))
-  const lessons = parts.flatMap((part) => part.lessons)
+  const lessons = lessonsOf({ parts })
   const isWhole = run.status === 'completed' && lessons.length > 0 && lessons.every((lesson) => lesson.state === 'done')
   return { ...outline, state: run.endedAt === undefined ? 'growing' : isWhole ? 'finished' : 'unfinished', parts }
 }
@@ -63,6 +63,6 @@ function lessonOf(run: Run, part: number, lesson: { lessonNumber: number; title:
   return { ...base, state: run.underWay.has(key) ? 'writing' : 'pending' }
 }
 
-export function lessonsOf(syllabus: Syllabus): readonly SyllabusLesson[] {
+export function lessonsOf(syllabus: Pick<Syllabus, 'parts'>): readonly SyllabusLesson[] {
   return syllabus.parts.flatMap((part) => part.lessons)
 }

@@ -1,11 +1,11 @@
 import { useEffect, useId, useState } from 'react'
 import { navigate } from '../route.ts'
 import { FILTERS, type Search, historyWith } from '../search.ts'
+import { TOPIC_CHARACTERS_MAX } from '../topic.ts'
 import { Icon } from './Icon.tsx'
 
 /** A pause in typing that means: search now. */
 const TYPING_PAUSE_MS = 250
-const TOPIC_CHARACTERS_MAX = 500
 
 /** Search and filters. Each filter can be gone back from; letters that are typed are one step. `address` is what they are read from. */
 export function HistoryTools({ search, address }: { search: Search; address: string }) {
